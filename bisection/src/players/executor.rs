@@ -1,0 +1,135 @@
+//! The executor's side: answering what is asked of its trace.
+
+use narrows_program::{LayerIndex, Program};
+
+use crate::referee::{Descriptor, Term, combine, finalise, partial_with};
+use crate::witness::{descriptor, open_record};
+use crate::{Call, MatchId, MatchState, Phase, Trace};
+
+/// Plays the executor from the trace that it claimed, true or not.
+#[derive(Debug, Clone, Copy)]
+pub struct Executor<'a> {
+    /// The program.
+    pub program: &'a Program,
+    /// The claimed trace.
+    pub trace: &'a Trace,
+}
+
+impl Executor<'_> {
+    /// The answer to `state`; `None` when it is not the executor's turn, or nothing can be answered.
+    ///
+    /// For a named element that its own inputs contradict, it forges partial sums that lead to the claimed value: what a liar
+    /// who defends itself would do. From a true trace nothing is ever forged.
+    #[must_use]
+    pub fn respond(&self, match_id: MatchId, state: &MatchState) -> Option<Call> {
+        let answered = state.hash(match_id);
+        let bits = self.program.header().reveal_bits.min(state.remaining);
+        let (level, index) = (u32::from(state.remaining), u64::from(state.position));
+        match state.phase {
+            Phase::LayerE => {
+                let nodes = self.trace.tree().descendants(level, index, u32::from(bits));
+                Some(Call::Reveal { match_id, state: answered, nodes })
+            }
+            Phase::TileE => {
+                let nodes = self.trace.layer_tree(state.layer).descendants(level, index, u32::from(bits));
+                Some(Call::Reveal { match_id, state: answered, nodes })
+            }
+            Phase::DataE => {
+                let tile = self.trace.tile(state.layer, state.tile()).to_vec();
+                Some(Call::RevealTile { match_id, state: answered, tile })
+            }
+            Phase::FoldE => self.fold(match_id, state),
+            _ => None,
+        }
+    }
+
+    fn fold(&self, match_id: MatchId, state: &MatchState) -> Option<Call> {
+        let descriptor = descriptor(self.program, state.layer);
+        let element = u64::from(state.named_element(descriptor.element_bytes()).0);
+        let sums = true_sums(self.program, self.trace, state.layer, element);
+        let record = record(self.program, state.layer, element)?;
+        let sums = forge_sums(&descriptor, record, sums, i64::from(state.value))?;
+        let params = Box::new(open_record(self.program, state.layer, element));
+        let bytes = descriptor.bytes().to_vec();
+        Some(Call::Fold { match_id, state: state.hash(match_id), descriptor: bytes, sums, params })
+    }
+}
+
+/// The record of `element` of `layer`: bias, multiplier, shift.
+fn record(program: &Program, layer: LayerIndex, element: u64) -> Option<(i64, u32, u8)> {
+    let address = usize::try_from(descriptor(program, layer).record_address(element)).ok()?;
+    let (records, _) = program.constant(program.layer(layer).params.constant).bytes.as_chunks::<16>();
+    narrows_program::record::decode(records.get(address)?)
+}
+
+/// The partial values of `element` of `layer`, from the outputs of `trace`.
+///
+/// # Panics
+/// When the trace is not of this program, or there is no such element.
+#[must_use]
+pub fn true_sums(program: &Program, trace: &Trace, layer: LayerIndex, element: u64) -> Vec<i64> {
+    use narrows_program::Source;
+    let operator = program.layer(layer);
+    let descriptor = descriptor(program, layer);
+    let bytes = |source| match source {
+        Source::Input => trace.input(),
+        Source::Constant(index) => &program.constant(index).bytes,
+        Source::Layer(layer) => trace.layer(layer),
+    };
+    let value = |operand: &narrows_program::Operand, address: u128| {
+        let read = operand.dtype.read(bytes(operand.source), address as usize);
+        Ok(read.expect("addresses of a legal program are in range"))
+    };
+    let read = |term| match (term, &operator.b) {
+        (Term::A(address), _) => value(&operator.a, address),
+        (Term::B(address), Some(b)) => value(b, address),
+        (Term::B(_), None) => unreachable!("an operator without b reads no b"),
+    };
+    let partial = |index: u32| {
+        let sum = partial_with(&descriptor, element, descriptor.segment(index), read);
+        let sum = sum.expect("a legal program's fold has terms and a known kind");
+        i64::try_from(sum).expect("partial values of a legal program stay below 2^62")
+    };
+    (0..descriptor.segments() as u32).map(partial).collect()
+}
+
+/// Partial values that finalise to `value`: `sums` themselves if they do, otherwise changed in the last segment.
+///
+/// `None` when no accumulator leads there (a value outside the operator's output range).
+#[must_use]
+pub fn forge_sums(
+    descriptor: &Descriptor,
+    record: (i64, u32, u8),
+    sums: Vec<i64>,
+    value: i64,
+) -> Option<Vec<i64>> {
+    let result = |acc: i128| finalise(descriptor, acc, record);
+    let true_acc = combine(descriptor, &sums);
+    if result(true_acc) == value {
+        return Some(sums);
+    }
+    // finalise never falls as acc grows: search the least acc that reaches the value.
+    let limit = 1i128 << 61;
+    let (mut low, mut high) = (-limit, limit);
+    while low < high {
+        let middle = (low + high).div_euclid(2);
+        if result(middle) >= value { high = middle } else { low = middle + 1 }
+    }
+    if result(low) != value {
+        return None;
+    }
+    let forged = |at: usize, sum: i128| {
+        let mut forged = sums.clone();
+        forged[at] = i64::try_from(sum).ok().filter(|s| s.unsigned_abs() < 1 << 62)?;
+        (result(combine(descriptor, &forged)) == value).then_some(forged)
+    };
+    let last = sums.len() - 1;
+    let additive = i128::from(sums[last]) + low - true_acc;
+    forged(last, additive).or_else(|| {
+        // For max, every segment above the target has to come down, and one has to reach it.
+        let target = i64::try_from(low).ok()?;
+        let mut capped: Vec<i64> = sums.iter().map(|sum| (*sum).min(target)).collect();
+        capped[last] = target;
+        (result(combine(descriptor, &capped)) == value).then_some(capped)
+    })
+}

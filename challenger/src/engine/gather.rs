@@ -1,0 +1,238 @@
+//! Gathers: which element of an operand serves which term, as a tensor of indices (SPEC 2.1).
+//!
+//! Rows are positions of the output, in a chosen order of axes; columns are terms. Where neighbouring terms, or
+//! neighbouring positions of the last axis, are neighbours in memory, whole runs of elements are gathered. A term that
+//! misses a window reads a run of pad values that is put before the tensor.
+
+use burn::tensor::kind::Numeric;
+use burn::tensor::{Device, Tensor};
+use narrows_program::{IndexMap, Window};
+
+use super::ints::{Ints, axis, ints};
+use super::region::Region;
+
+/// Below every address: one missed window sends the sum of a term's parts below 0.
+const MISSED: i64 = -(1 << 40);
+
+/// What an operand reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reads {
+    /// Its index map.
+    pub map: IndexMap,
+    /// Its windows.
+    pub windows: [Window; 2],
+    /// Elements of the tensor.
+    pub elements: u64,
+    /// Lengths of the reduction axes.
+    pub red: [u32; 3],
+}
+
+impl Reads {
+    /// Whether moving along output axis `axis` changes what is read.
+    pub fn moves(&self, axis: usize) -> bool {
+        self.map.out[axis] != 0 || self.windows.get(axis).is_some_and(|w| w.limit > 0)
+    }
+
+    /// The address of a region's first term, windows aside.
+    pub fn base(&self, region: &Region) -> u64 {
+        let steps = self.map.out.iter().zip(region.start).map(|(step, start)| u64::from(*step) * start);
+        u64::from(self.map.base) + steps.sum::<u64>()
+    }
+
+    /// The longest run that divides every step but those of the run's own axis.
+    fn run(&self, region: &Region, axes: &[usize], along: Along) -> u64 {
+        let last = axes.last().copied();
+        let own = match (along, last) {
+            (Along::Terms, _) if self.map.red[2] == 1 => u64::from(self.red[2]),
+            (Along::Outputs, Some(last)) if self.map.out[last] == 1 && self.windowless(last) => {
+                region.len[last] as u64
+            }
+            _ => return 1,
+        };
+        let outs =
+            axes.iter().filter(|a| region.len[**a] > 1 && !(along == Along::Outputs && Some(**a) == last));
+        let outs = outs.map(|a| self.map.out[*a]);
+        let terms = (0..3).filter(|t| self.red[*t] > 1 && !(along == Along::Terms && *t == 2));
+        let terms = terms.map(|t| self.map.red[t]);
+        let windows = self.windows.iter().filter(|w| w.limit > 0).map(|w| w.stride);
+        let steps = outs.chain(terms).chain(windows).map(u64::from);
+        steps.chain([self.base(region), self.elements]).fold(own, gcd)
+    }
+
+    /// The longer run, and what it runs along.
+    fn best_run(&self, region: &Region, axes: &[usize]) -> (Along, u64) {
+        let terms = self.run(region, axes, Along::Terms);
+        let outputs = self.run(region, axes, Along::Outputs);
+        if outputs > terms { (Along::Outputs, outputs) } else { (Along::Terms, terms) }
+    }
+
+    fn windowless(&self, axis: usize) -> bool {
+        self.windows.get(axis).is_none_or(|w| w.limit == 0)
+    }
+}
+
+/// What neighbours in a run are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Along {
+    /// Terms of one output.
+    Terms,
+    /// Outputs on the last gathered axis, of which one term each is read.
+    Outputs,
+}
+
+/// A gather that is ready to be applied to tensors.
+#[derive(Debug, Clone)]
+pub(crate) struct Gather {
+    index: Ints<1>,
+    along: Along,
+    run: usize,
+    rows: usize,
+    terms: usize,
+    padded: bool,
+}
+
+impl Gather {
+    /// Plans the gather of `axes` of a region; other axes must be of length 1 or not move the operand.
+    pub fn new(reads: &Reads, region: &Region, axes: &[usize], device: &Device) -> Self {
+        let (along, run) = reads.best_run(region, axes);
+        let plan = Plan { reads, region, axes, along, run, device };
+        Self {
+            index: plan.index(),
+            along,
+            run: run as usize,
+            rows: axes.iter().map(|a| region.len[*a]).product(),
+            terms: reads.red.iter().map(|d| *d as usize).product(),
+            padded: plan.padded(),
+        }
+    }
+
+    /// The gathered elements as [positions, terms].
+    pub fn matrix<K: Numeric>(&self, source: Tensor<1, K>, pad: i64) -> Tensor<2, K> {
+        let runs = self.runs(source, pad);
+        match self.along {
+            Along::Terms => runs.reshape([self.rows, self.terms]),
+            Along::Outputs => {
+                let stack = runs.reshape([self.rows / self.run, self.terms, self.run]);
+                stack.swap_dims(1, 2).reshape([self.rows, self.terms])
+            }
+        }
+    }
+
+    /// The gathered elements as [positions / run, terms, run of positions].
+    pub fn stack<K: Numeric>(&self, source: Tensor<1, K>, pad: i64) -> Tensor<3, K> {
+        let runs = self.runs(source, pad);
+        match self.along {
+            Along::Terms => runs.reshape([self.rows, self.terms, 1]),
+            Along::Outputs => runs.reshape([self.rows / self.run, self.terms, self.run]),
+        }
+    }
+
+    /// Positions in a run of [`Self::stack`].
+    pub fn stack_run(&self) -> usize {
+        if self.along == Along::Outputs { self.run } else { 1 }
+    }
+
+    fn runs<K: Numeric>(&self, source: Tensor<1, K>, pad: i64) -> Tensor<2, K> {
+        let (device, dtype) = (source.device(), source.dtype());
+        let source = if self.padded {
+            Tensor::cat(vec![Tensor::full([self.run], pad, (&device, dtype)), source], 0)
+        } else {
+            source
+        };
+        let [elements] = source.dims();
+        let [count] = self.index.dims();
+        if self.run == 1 {
+            return source.select(0, self.index.clone()).reshape([count, 1]);
+        }
+        source.reshape([elements / self.run, self.run]).gather_nd(self.index.clone().reshape([count, 1]))
+    }
+}
+
+struct Plan<'a> {
+    reads: &'a Reads,
+    region: &'a Region,
+    axes: &'a [usize],
+    along: Along,
+    run: u64,
+    device: &'a Device,
+}
+
+impl Plan<'_> {
+    fn padded(&self) -> bool {
+        self.reads.windows.iter().any(|w| w.limit > 0)
+    }
+
+    /// A step in runs; the run's own axis steps from run to run.
+    fn step(&self, elements: u32) -> i64 {
+        i64::from(elements) / self.run as i64
+    }
+
+    /// The values on an output axis: one every run of the run's own axis.
+    fn positions(&self, axis_index: usize) -> (usize, i64) {
+        let (len, step) = (self.region.len[axis_index], self.reads.map.out[axis_index]);
+        if self.along == Along::Outputs && self.axes.last() == Some(&axis_index) {
+            (len / self.run as usize, if self.run == 1 { i64::from(step) } else { 1 })
+        } else {
+            (len, if len == 1 { 0 } else { self.step(step) })
+        }
+    }
+
+    fn index(&self) -> Ints<1> {
+        let (reads, device) = (self.reads, self.device);
+        let first = (reads.base(self.region) / self.run) as i64 + i64::from(self.padded());
+        let rows = self.axes.iter().fold(ints(vec![first], device), |rows, a| {
+            let (len, step) = self.positions(*a);
+            outer(rows, axis(len, step, device))
+        });
+        let [count] = rows.dims();
+        let red = reads.red.map(|d| d as usize);
+        let steps = [0, 1].map(|t| if red[t] == 1 { 0 } else { self.step(reads.map.red[t]) });
+        let (inner, inner_step) = match self.along {
+            Along::Terms if self.run > 1 => (red[2] / self.run as usize, 1),
+            _ => (red[2], if red[2] == 1 { 0 } else { self.step(reads.map.red[2]) }),
+        };
+        let mut index = rows.reshape([count, 1]) + axis(red[0], steps[0], device).reshape([1, red[0]]);
+        if let Some(window) = self.window(0) {
+            index = index + window;
+        }
+        let mut index =
+            index.reshape([count, red[0], 1]) + axis(red[1], steps[1], device).reshape([1, 1, red[1]]);
+        if let Some(window) = self.window(1) {
+            index = index + window.reshape([count, 1, red[1]]);
+        }
+        let index = outer(index.reshape([count * red[0] * red[1]]), axis(inner, inner_step, device));
+        if self.padded() { index.clamp_min(0i64) } else { index }
+    }
+
+    /// What window `w` adds to the index: [positions, terms of its axis].
+    fn window(&self, w: usize) -> Option<Ints<2>> {
+        let window = self.reads.windows[w];
+        if window.limit == 0 {
+            return None;
+        }
+        let device = self.device;
+        let first = self.region.start[w] as i64 * i64::from(window.out_step) - i64::from(window.offset);
+        let positions = self.axes.iter().fold(ints(vec![first], device), |rows, a| {
+            let (len, _) = self.positions(*a);
+            outer(rows, axis(len, if *a == w { i64::from(window.out_step) } else { 0 }, device))
+        });
+        let [count] = positions.dims();
+        let terms = self.reads.red[w] as usize;
+        let v = positions.reshape([count, 1])
+            + axis(terms, i64::from(window.red_step), device).reshape([1, terms]);
+        let limit = i64::from(window.limit);
+        let missed = v.clone().lower_elem(0i64).bool_or(v.clone().greater_equal_elem(limit));
+        let inside = v.clamp(0i64, limit - 1).mul_scalar(self.step(window.stride));
+        Some(inside.mask_fill(missed, MISSED))
+    }
+}
+
+/// Every sum of an element of `a` and one of `b`, those of `a` outermost.
+fn outer(a: Ints<1>, b: Ints<1>) -> Ints<1> {
+    let ([rows], [columns]) = (a.dims(), b.dims());
+    (a.reshape([rows, 1]) + b.reshape([1, columns])).reshape([rows * columns])
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}

@@ -1,0 +1,109 @@
+//! Tensors of integers: reading, writing, and the element-wise steps that all operators share.
+//!
+//! Arithmetic happens in 64 bits, always named: a backend's default integer type may be narrower. Stored tensors keep
+//! their element type.
+
+use burn::tensor::{DType as Type, Device, FloatDType, Int, IntDType, Tensor, TensorData};
+use narrows_program::DType;
+
+use super::EngineError;
+
+/// A tensor of integers.
+pub(crate) type Ints<const D: usize> = Tensor<D, Int>;
+
+/// A 64-bit tensor of these values.
+pub(crate) fn ints(values: Vec<i64>, device: &Device) -> Ints<1> {
+    let length = values.len();
+    Tensor::from_data(TensorData::new(values, [length]), (device, Type::I64))
+}
+
+/// 0, step, 2 step, … in 64 bits.
+pub(crate) fn axis(length: usize, step: i64, device: &Device) -> Ints<1> {
+    Tensor::arange(0..length as i64, (device, Type::I64)).mul_scalar(step)
+}
+
+/// The tensor that canonical bytes stand for, in its own type.
+pub(crate) fn stored(dtype: DType, bytes: &[u8], device: &Device) -> Ints<1> {
+    let length = bytes.len() / dtype.bytes();
+    let data = match dtype {
+        DType::I8 => TensorData::new(bytes.iter().map(|b| *b as i8).collect(), [length]),
+        DType::I16 => {
+            let (parts, _) = bytes.as_chunks::<2>();
+            TensorData::new(parts.iter().map(|p| i16::from_le_bytes(*p)).collect(), [length])
+        }
+        DType::I32 => {
+            let (parts, _) = bytes.as_chunks::<4>();
+            TensorData::new(parts.iter().map(|p| i32::from_le_bytes(*p)).collect(), [length])
+        }
+        DType::Params => unreachable!("no operand of a legal program is a list of records"),
+    };
+    let kind = data.dtype();
+    Tensor::from_data(data, (device, kind))
+}
+
+/// The canonical bytes of a stored tensor, and the tensor again.
+///
+/// The data is taken out and put back: burn-ndarray reads a tensor of which there is a second handle one element at a
+/// time, a thousand times slower.
+pub(crate) fn canonical(tensor: Ints<1>, dtype: DType) -> Result<(Vec<u8>, Ints<1>), EngineError> {
+    let device = tensor.device();
+    let data = tensor.try_into_data().map_err(|e| EngineError::Device(e.to_string()))?;
+    let wrong = |e| EngineError::Device(format!("{e:?}"));
+    let bytes = match dtype {
+        DType::I8 => data.as_slice::<i8>().map_err(wrong)?.iter().map(|v| *v as u8).collect(),
+        DType::I16 => data.as_slice::<i16>().map_err(wrong)?.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        DType::I32 => data.as_slice::<i32>().map_err(wrong)?.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        DType::Params => unreachable!("no layer of a legal program gives records"),
+    };
+    let kind = data.dtype();
+    Ok((bytes, Tensor::from_data(data, (&device, kind))))
+}
+
+/// Casts to the type that an output is stored in; the values must be in its range.
+pub(crate) fn narrow(tensor: Ints<1>, dtype: DType) -> Ints<1> {
+    tensor.cast(match dtype {
+        DType::I8 => IntDType::I8,
+        DType::I16 => IntDType::I16,
+        DType::I32 => IntDType::I32,
+        DType::Params => unreachable!("no layer of a legal program gives records"),
+    })
+}
+
+/// Casts to 64 bits.
+pub(crate) fn wide<const D: usize>(tensor: Ints<D>) -> Ints<D> {
+    tensor.cast(IntDType::I64)
+}
+
+/// How many digits [`digits`] gives.
+pub(crate) const fn digit_count(dtype: DType) -> usize {
+    dtype.bytes()
+}
+
+/// The balanced digits of base 256, least first, as exact floats: `x = sum_i digit_i * 256^i`, |digit_i| <= 128.
+///
+/// The last digit takes what is left, which may be +128, so it fits no 8-bit integer.
+pub(crate) fn digits(tensor: Ints<1>, dtype: DType) -> Vec<Tensor<1>> {
+    let mut rest = if dtype == DType::I8 { tensor } else { wide(tensor) };
+    let mut out = Vec::with_capacity(digit_count(dtype));
+    for _ in 1..digit_count(dtype) {
+        let low = rest.clone().add_scalar(128i64).bitwise_and_scalar(255i64).sub_scalar(128i64);
+        rest = (rest - low.clone()).bitwise_right_shift_scalar(8i64);
+        out.push(low.cast(FloatDType::F32));
+    }
+    out.push(rest.cast(FloatDType::F32));
+    out
+}
+
+/// The greatest value along the middle axis, by pairs, for values below 2^62 in magnitude.
+pub(crate) fn greatest(mut tensor: Ints<3>) -> Ints<3> {
+    loop {
+        let [rows, terms, run] = tensor.dims();
+        if terms == 1 {
+            return tensor;
+        }
+        let half = terms / 2;
+        let low = tensor.clone().slice([0..rows, 0..terms - half, 0..run]);
+        let high = tensor.slice([0..rows, half..terms, 0..run]);
+        tensor = low.clone() + (high - low).clamp_min(0i64);
+    }
+}

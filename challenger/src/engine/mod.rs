@@ -1,0 +1,121 @@
+//! The challenger's engine: runs a program again in burn and gets exactly the integers of the specification.
+//!
+//! Whole-tensor operations only. A layer is cut into regions of neighbouring outputs; each is gathered, folded and
+//! requantised. Dot products are float matrix products of integers so small that no sum rounds; everything else is
+//! 64-bit integer arithmetic.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `backend` | the seam to burn's backends |
+//! | `plan`, `block`, `region`, `limits` | what is prepared once, for a program and a region, and how layers are cut |
+//! | `gather` | which element serves which term |
+//! | `product`, `channels`, `chunk` | dot products, and the bound that makes them exact |
+//! | `ints`, `finish` | integer tensors, digits, requantisation |
+//! | `self_test` | arithmetic that a backend must get right before it is used |
+//!
+//! Nothing is shared with the executor's engine or with the referee but the program's types.
+
+mod backend;
+mod block;
+mod channels;
+mod chunk;
+mod error;
+mod finish;
+mod gather;
+mod ints;
+mod limits;
+mod plan;
+mod product;
+mod region;
+mod self_test;
+
+#[cfg(test)]
+mod tests;
+
+pub use backend::Backend;
+pub use error::EngineError;
+pub use limits::Limits;
+pub use self_test::self_test;
+
+use burn::tensor::Device;
+use narrows_program::{Program, Source};
+
+use ints::{Ints, canonical, stored};
+use plan::Plan;
+
+/// A program, planned for one backend.
+#[derive(Debug)]
+pub struct BurnEngine {
+    program: Program,
+    backend: Backend,
+    device: Device,
+    plan: Plan,
+}
+
+impl BurnEngine {
+    /// Plans a program: gathers, weights as float matrices with their exact chunks, records.
+    ///
+    /// # Errors
+    /// [`EngineError::Inexact`] when the backend fails its self-test, which runs once in a process.
+    pub fn new(program: &Program, backend: Backend) -> Result<Self, EngineError> {
+        Self::with_limits(program, backend, &Limits::default())
+    }
+
+    /// As [`BurnEngine::new`], within these limits of memory.
+    ///
+    /// # Errors
+    /// As [`BurnEngine::new`].
+    pub fn with_limits(program: &Program, backend: Backend, limits: &Limits) -> Result<Self, EngineError> {
+        self_test::once(backend)?;
+        let device = backend.device();
+        let plan = Plan::new(program, limits, &device)?;
+        Ok(Self { program: program.clone(), backend, device, plan })
+    }
+
+    /// The backend.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Every layer's output as canonical bytes, for an input's canonical bytes.
+    ///
+    /// # Errors
+    /// [`EngineError::InputSize`] when the input is not of the program's size.
+    pub fn run(&self, input: &[u8]) -> Result<Vec<Vec<u8>>, EngineError> {
+        let expected = self.program.header().input;
+        if input.len() as u64 != expected.bytes() {
+            return Err(EngineError::InputSize { expected: expected.bytes(), given: input.len() as u64 });
+        }
+        let input = stored(expected.dtype, input, &self.device);
+        let mut layers: Vec<Option<Ints<1>>> = Vec::with_capacity(self.plan.steps.len());
+        let mut outputs = Vec::with_capacity(self.plan.steps.len());
+        for (index, (step, op)) in self.plan.steps.iter().zip(self.program.layers()).enumerate() {
+            let get = |source| match source {
+                Source::Input => input.clone(),
+                Source::Constant(index) => self.plan.constants[&index].clone(),
+                Source::Layer(index) => {
+                    layers[index.0 as usize].clone().expect("a layer is kept until its last reader")
+                }
+            };
+            let output = step.run(&self.program, &get, &self.device)?;
+            let (bytes, output) = canonical(output, op.dtype)?;
+            outputs.push(bytes);
+            layers.push(self.plan.last_use[index].is_some().then_some(output));
+            for operand in std::iter::once(&op.a).chain(&op.b) {
+                if let Source::Layer(read) = operand.source
+                    && self.plan.last_use[read.0 as usize] == Some(index)
+                {
+                    layers[read.0 as usize] = None;
+                }
+            }
+        }
+        Ok(outputs)
+    }
+}

@@ -1,0 +1,246 @@
+//! Dot products as exact float matrix products (SPEC 2.2, dot).
+//!
+//! The axes of the output fall into those that move both operands (one matrix each), those that move a only (rows),
+//! and the rest (columns). Both operands are gathered into [matrix, row, term] and [matrix, term, column]. Each digit
+//! of a in base 256 is a matrix of its own, each digit of b a block of columns: one float product a digit of a.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use burn::tensor::{Device, IntDType, Tensor};
+use narrows_program::{DType, Operator};
+
+use super::EngineError;
+use super::chunk;
+use super::gather::{Gather, Reads};
+use super::ints::{Ints, digit_count, digits};
+use super::region::Region;
+
+/// An operand's element type and what it reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Side {
+    /// Element type.
+    pub dtype: DType,
+    /// Addresses.
+    pub reads: Reads,
+}
+
+/// The axes of a region's output, by what they move.
+#[derive(Debug, Clone)]
+pub(crate) struct Axes {
+    /// Those that move both operands.
+    pub batch: Vec<usize>,
+    /// Those that move operand a only.
+    pub rows: Vec<usize>,
+    /// Those that move operand b only, or none.
+    pub columns: Vec<usize>,
+}
+
+impl Axes {
+    /// The axes of a region.
+    pub fn new(a: &Reads, b: &Reads, region: &Region) -> Self {
+        let mut axes = Self { batch: vec![], rows: vec![], columns: vec![] };
+        for axis in 0..4 {
+            let live = region.len[axis] > 1;
+            match (live && a.moves(axis), live && b.moves(axis)) {
+                (true, true) => axes.batch.push(axis),
+                (true, false) => axes.rows.push(axis),
+                _ => axes.columns.push(axis),
+            }
+        }
+        axes
+    }
+}
+
+/// Positions on some axes of a region.
+pub(crate) fn count(region: &Region, axes: &[usize]) -> usize {
+    axes.iter().map(|a| region.len[*a]).product()
+}
+
+/// Elements that the two operands of a region's product gather to.
+pub(crate) fn gathered(op: &Operator, a: &Side, b: &Side, region: &Region) -> (usize, usize) {
+    let axes = Axes::new(&a.reads, &b.reads, region);
+    let terms = (op.terms() as usize).saturating_mul(count(region, &axes.batch));
+    let side = |n: usize, dtype| terms.saturating_mul(n).saturating_mul(digit_count(dtype));
+    (side(count(region, &axes.rows), a.dtype), side(count(region, &axes.columns), b.dtype))
+}
+
+/// Brings values, row-major by the axes in `order`, into row-major order of the region.
+pub(crate) fn in_order<const D: usize>(values: Ints<D>, region: &Region, order: &[usize]) -> Ints<4> {
+    let order: [usize; 4] = order.try_into().expect("an axis is in one class");
+    let values = values.reshape(order.map(|axis| region.len[axis]));
+    let back: [isize; 4] = std::array::from_fn(|axis| {
+        order.iter().position(|a| *a == axis).expect("an axis is in one class") as isize
+    });
+    if back == [0, 1, 2, 3] { values } else { values.permute(back) }
+}
+
+/// A float matrix product.
+#[derive(Debug, Clone)]
+pub(crate) struct Matrix {
+    a: Gather,
+    types: [DType; 2],
+    sizes: [usize; 4],
+    right: Right,
+    chunks: Vec<Range<usize>>,
+    order: Vec<usize>,
+    region: Region,
+}
+
+/// Operand b where it never changes: its tensor, and what regions planned before this one made of it.
+#[derive(Debug)]
+pub(crate) struct Weights {
+    tensor: Ints<1>,
+    /// By address of the first column, and the lengths of the axes that are gathered.
+    made: HashMap<(u64, Vec<(usize, usize)>), Made>,
+}
+
+/// Weights as columns, one tensor a chunk of terms.
+type Made = (Vec<Tensor<3>>, Vec<Range<usize>>);
+
+impl Weights {
+    /// Nothing made yet.
+    pub fn new(tensor: Ints<1>) -> Self {
+        Self { tensor, made: HashMap::new() }
+    }
+
+    fn columns(
+        &mut self,
+        b: &Side,
+        region: &Region,
+        axes: &[usize],
+        sizes: [usize; 4],
+    ) -> Result<Made, EngineError> {
+        let key = (b.reads.base(region), axes.iter().map(|a| (*a, region.len[*a])).collect());
+        if let Some(made) = self.made.get(&key) {
+            return Ok(made.clone());
+        }
+        let gather = Gather::new(&b.reads, region, axes, &self.tensor.device());
+        let whole = materialised(columns(&gather, self.tensor.clone(), b.dtype, sizes));
+        let chunks = chunk::by_weight(&whole)?;
+        let parts = match chunks.len() {
+            1 => vec![whole],
+            _ => chunks.iter().map(|c| materialised(terms_of(&whole, c))).collect(),
+        };
+        self.made.insert(key, (parts.clone(), chunks.clone()));
+        Ok((parts, chunks))
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Right {
+    /// The columns of each chunk, converted when the plan was built.
+    Weights(Vec<Tensor<3>>),
+    /// Columns that are gathered in each run.
+    Gathered(Box<Gather>),
+}
+
+impl Matrix {
+    /// Plans a region's product; `weights` is operand b where it never changes.
+    pub fn new(
+        a: &Side,
+        b: &Side,
+        region: Region,
+        weights: Option<&mut Weights>,
+        device: &Device,
+    ) -> Result<Self, EngineError> {
+        let axes = Axes::new(&a.reads, &b.reads, &region);
+        let left = [axes.batch.clone(), axes.rows.clone()].concat();
+        let right = [axes.batch.clone(), axes.columns.clone()].concat();
+        let terms = a.reads.red.iter().map(|d| *d as usize).product();
+        let sizes =
+            [count(&region, &axes.batch), count(&region, &axes.rows), terms, count(&region, &axes.columns)];
+        let (right, chunks) = match weights {
+            None => (
+                Right::Gathered(Box::new(Gather::new(&b.reads, &region, &right, device))),
+                chunk::by_type(terms),
+            ),
+            Some(weights) => {
+                let (parts, chunks) = weights.columns(b, &region, &right, sizes)?;
+                (Right::Weights(parts), chunks)
+            }
+        };
+        Ok(Self {
+            a: Gather::new(&a.reads, &region, &left, device),
+            types: [a.dtype, b.dtype],
+            sizes,
+            right,
+            chunks,
+            order: [axes.batch, axes.rows, axes.columns].concat(),
+            region,
+        })
+    }
+
+    /// Whether runs read operand b.
+    pub fn reads_b(&self) -> bool {
+        matches!(self.right, Right::Gathered(_))
+    }
+
+    /// The accumulators of the region.
+    pub fn run(&self, a: Ints<1>, b: impl FnOnce() -> Ints<1>) -> Ints<4> {
+        let parts = match &self.right {
+            Right::Weights(parts) => parts.clone(),
+            Right::Gathered(gather) => {
+                let whole = columns(gather, b(), self.types[1], self.sizes);
+                self.chunks.iter().map(|c| terms_of(&whole, c)).collect()
+            }
+        };
+        let products = digits(a, self.types[0]).into_iter().enumerate().map(|(i, digit)| {
+            let products = self.columns_summed(self.chunked(digit, &parts));
+            if i == 0 { products } else { products.mul_scalar(1i64 << (8 * i)) }
+        });
+        let sum = products.reduce(|x, y| x + y).expect("a number has a digit");
+        in_order(sum, &self.region, &self.order)
+    }
+
+    /// The products of one digit of a with every digit of b, exact chunk by exact chunk.
+    fn chunked(&self, digit: Tensor<1>, parts: &[Tensor<3>]) -> Ints<3> {
+        let [matrices, rows, terms, _] = self.sizes;
+        let left = self.a.matrix(digit, 0).reshape([matrices, rows, terms]);
+        let partial = self.chunks.iter().zip(parts).map(|(chunk, part)| {
+            let left = left.clone();
+            let left =
+                if chunk.len() == terms { left } else { left.slice([0..matrices, 0..rows, chunk.clone()]) };
+            left.matmul(part.clone()).cast(IntDType::I64)
+        });
+        partial.reduce(|x, y| x + y).expect("a fold has a term")
+    }
+
+    /// Adds up the columns of the digits of b, 256^j each.
+    fn columns_summed(&self, products: Ints<3>) -> Ints<3> {
+        let [matrices, rows, _, cols] = self.sizes;
+        let count = digit_count(self.types[1]);
+        if count == 1 {
+            return products;
+        }
+        let part = |j: usize| {
+            let part = products.clone().slice([0..matrices, 0..rows, j * cols..(j + 1) * cols]);
+            part.mul_scalar(1i64 << (8 * j))
+        };
+        (0..count).map(part).reduce(|x, y| x + y).expect("a number has a digit")
+    }
+}
+
+/// Operand b as [matrix, term, digit and column].
+fn columns(gather: &Gather, b: Ints<1>, dtype: DType, [matrices, _, terms, cols]: [usize; 4]) -> Tensor<3> {
+    let parts = digits(b, dtype).into_iter();
+    let parts = parts.map(|digit| gather.matrix(digit, 0).reshape([matrices, cols, terms]));
+    let mut parts: Vec<_> = parts.collect();
+    let whole = if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 1) };
+    whole.swap_dims(1, 2)
+}
+
+fn terms_of(whole: &Tensor<3>, chunk: &Range<usize>) -> Tensor<3> {
+    let [matrices, terms, cols] = whole.dims();
+    if chunk.len() == terms {
+        whole.clone()
+    } else {
+        whole.clone().slice([0..matrices, chunk.clone(), 0..cols])
+    }
+}
+
+/// The same tensor laid out afresh, so that no run pays for a transposed view.
+fn materialised(tensor: Tensor<3>) -> Tensor<3> {
+    let dims = tensor.dims();
+    tensor.reshape([dims.iter().product::<usize>()]).reshape(dims)
+}

@@ -1,0 +1,59 @@
+//! Regions: runs of neighbouring outputs, so that no step needs more memory than a named limit.
+
+use narrows_program::Operator;
+
+/// A box of output positions whose elements are neighbours in row-major order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Region {
+    /// The first position on each axis.
+    pub start: [u64; 4],
+    /// The number of positions on each axis.
+    pub len: [usize; 4],
+}
+
+impl Region {
+    /// All of an operator's output.
+    pub fn whole(op: &Operator) -> Self {
+        Self { start: [0; 4], len: op.out.map(|d| d as usize) }
+    }
+
+    /// Elements of the region.
+    pub fn elements(&self) -> usize {
+        self.len.iter().product()
+    }
+
+    /// The lengths of the first regions of an operator's output, cut until `fits` holds or a region is one element.
+    ///
+    /// Axes are cut from the outermost, and only when those outside are of length 1, which keeps regions contiguous.
+    pub fn cut(op: &Operator, fits: impl Fn(&Self) -> bool) -> [usize; 4] {
+        let mut first = Self::whole(op);
+        for axis in 0..4 {
+            while first.len[axis] > 1 && !fits(&first) {
+                first.len[axis] = first.len[axis].div_ceil(2);
+            }
+        }
+        first.len
+    }
+}
+
+/// The regions of an operator's output in row-major order, for lengths given by [`Region::cut`].
+pub(crate) fn regions(op: &Operator, len: [usize; 4]) -> impl Iterator<Item = Region> + use<> {
+    let out = op.out.map(u64::from);
+    let steps = std::array::from_fn::<u64, 4, _>(|axis| out[axis].div_ceil(len[axis] as u64));
+    (0..steps.iter().product::<u64>()).map(move |index| {
+        let mut rest = index;
+        let mut region = Region { start: [0; 4], len };
+        for axis in (0..4).rev() {
+            let start = rest % steps[axis] * len[axis] as u64;
+            rest /= steps[axis];
+            region.start[axis] = start;
+            region.len[axis] = (out[axis] - start).min(len[axis] as u64) as usize;
+        }
+        region
+    })
+}
+
+/// How many regions there are.
+pub(crate) fn region_count(op: &Operator, len: [usize; 4]) -> u64 {
+    op.out.iter().zip(len).map(|(out, len)| u64::from(*out).div_ceil(len as u64)).product()
+}

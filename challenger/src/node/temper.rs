@@ -1,0 +1,91 @@
+//! Whom a watchtower disputes, and how.
+
+use narrows_bisection::players::{Challenger, Choice, FirstDifference, Follower};
+use narrows_bisection::{Call, MatchState, Trace};
+use narrows_commitment::{Digest, Tile};
+use narrows_program::Program;
+
+/// How a challenger behaves. Every node but a test's is [`Honest`].
+pub trait Temper: Send + Sync {
+    /// Whether to dispute a claim whose root does (not) agree with one's own.
+    fn disputes(&self, agrees: bool) -> bool;
+
+    /// The next move of a match.
+    fn respond(
+        &self,
+        program: &Program,
+        trace: &Trace,
+        follower: &Follower,
+        state: &MatchState,
+    ) -> Option<Call>;
+}
+
+/// Disputes what differs, and names the first difference.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Honest;
+
+impl Temper for Honest {
+    fn disputes(&self, agrees: bool) -> bool {
+        !agrees
+    }
+
+    fn respond(
+        &self,
+        program: &Program,
+        trace: &Trace,
+        follower: &Follower,
+        state: &MatchState,
+    ) -> Option<Call> {
+        Challenger { program, trace, choice: FirstDifference }.respond(follower, state)
+    }
+}
+
+/// Disputes every claim, right or wrong, and walks to the leaf that `turns` points at: a nuisance that should only lose money.
+///
+/// Choice i takes the remainder of byte i of `turns` by the number of children.
+#[derive(Debug, Clone, Default)]
+pub struct Griefer {
+    /// Which child to take at each choice; missing bytes are 0.
+    pub turns: Vec<u8>,
+}
+
+impl Temper for Griefer {
+    fn disputes(&self, _agrees: bool) -> bool {
+        true
+    }
+
+    fn respond(
+        &self,
+        program: &Program,
+        trace: &Trace,
+        follower: &Follower,
+        state: &MatchState,
+    ) -> Option<Call> {
+        // Which choice this is follows from how far the match has come, so that it survives a restart.
+        let at = usize::from(state.phase as u8) + usize::from(state.remaining);
+        let turn = usize::from(self.turns.get(at % self.turns.len().max(1)).copied().unwrap_or_default());
+        Challenger { program, trace, choice: Turn(turn) }.respond(follower, state)
+    }
+}
+
+struct Turn(usize);
+
+impl Choice for Turn {
+    /// Among the nodes that are not padding, which the contract would refuse.
+    fn child(&mut self, claimed: &[Digest], _own: &[Digest]) -> Option<usize> {
+        let real = claimed.len() - claimed.iter().rev().take_while(|node| is_padding(node)).count();
+        Some(self.0 % real.max(1))
+    }
+
+    fn element(&mut self, _claimed: &Tile, _own: &Tile, size: usize) -> Option<usize> {
+        Some(self.0 % (128 / size))
+    }
+
+    fn segment(&mut self, claimed: &[i64], _own: &[i64]) -> Option<usize> {
+        Some(self.0 % claimed.len().max(1))
+    }
+}
+
+fn is_padding(node: &Digest) -> bool {
+    (0..narrows_commitment::MAX_DEPTH).any(|level| narrows_commitment::padding(level) == *node)
+}

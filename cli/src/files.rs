@@ -1,0 +1,78 @@
+//! Reading what people hand in, and writing without leaving halves behind.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use narrows_program::{DType, Program};
+
+/// The most bytes that any command reads of a file.
+const MAX_FILE_BYTES: u64 = 8 << 30;
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display();
+    let mut file = fs::File::open(path).with_context(|| format!("{name}: cannot be read; check the path"))?;
+    let length = file.metadata().with_context(|| format!("{name}: cannot be read"))?;
+    ensure!(length.is_file(), "{name}: is a folder; give a file");
+    ensure!(
+        length.len() <= MAX_FILE_BYTES,
+        "{name}: is larger than {MAX_FILE_BYTES} bytes; give a smaller file"
+    );
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).with_context(|| format!("{name}: cannot be read"))?;
+    Ok(bytes)
+}
+
+/// Writes a whole file, or nothing: to a temporary name beside it, then renamed.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let name = path.display();
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let cannot = || format!("{name}: cannot be written; check that the folder exists and has room");
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        // As any program's files: what the user's umask leaves of it.
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).with_context(cannot)?;
+    file.write_all(bytes).with_context(cannot)?;
+    file.as_file().sync_all().with_context(cannot)?;
+    file.persist(path).with_context(cannot)?;
+    Ok(())
+}
+
+/// Loads a program file.
+pub fn program(path: &Path) -> Result<Program> {
+    let bytes = read(path)?;
+    Program::decode(&bytes).with_context(|| format!("{}", path.display()))
+}
+
+/// Loads an input for `program`: a .npy of real numbers in the source model's shape (quantised by the program's input scale), of
+/// integers of the canonical type, or canonical bytes (`.bin`).
+pub fn input(program: &Program, path: &Path) -> Result<Vec<u8>> {
+    let name = path.display();
+    if path.extension().is_some_and(|e| e == "bin") {
+        let bytes = read(path)?;
+        let expected = program.header().input.bytes();
+        ensure!(
+            bytes.len() as u64 == expected,
+            "{name}: has {} bytes, the program reads {expected}",
+            bytes.len()
+        );
+        return Ok(bytes);
+    }
+    let shape: Vec<usize> = program.meta().input.shape.iter().map(|d| *d as usize).collect();
+    let samples = narrows_compiler::Samples::load(path, &shape)?;
+    match samples.inputs.as_slice() {
+        [sample] => Ok(narrows_compiler::encode_input(program, sample)?),
+        all => bail!("{name}: holds {} inputs; give a file with one", all.len()),
+    }
+}
+
+/// The integers of a tensor's canonical bytes.
+pub fn integers(dtype: DType, bytes: &[u8]) -> Vec<i64> {
+    (0..).map_while(|index| dtype.read(bytes, index)).collect()
+}

@@ -1,0 +1,189 @@
+//! A graph and calibration samples to a legal program.
+
+use burn::tensor::Device;
+use narrows_commitment::{Digest, keccak};
+use narrows_program::{LayerMeta, Meta, Program, ProgramParts, TensorMeta, TensorType};
+
+use crate::calibrate::{self, Range};
+use crate::error::CompileError;
+use crate::float::FloatModel;
+use crate::fuse::{self, Kind, Plan};
+use crate::graph::{Graph, Value};
+use crate::lower::{LayerOutput, Lowered, OutputType, lower};
+use crate::profile::Profile;
+use crate::progress::Progress;
+use crate::requantise::Scale;
+use crate::samples::Samples;
+
+/// What a compilation may choose.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Integer types.
+    pub profile: Profile,
+    /// Most terms in a segment of a fold; less is taken where a step would open too much.
+    pub split: u32,
+    /// Levels of a tree that one reveal covers, 1 to 6.
+    pub reveal_bits: u8,
+    /// Where the float runs are done.
+    pub device: Device,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { profile: Profile::Fast, split: 1024, reveal_bits: 4, device: Device::flex() }
+    }
+}
+
+/// A compiled model, ready to be saved and to be compared with its source.
+pub struct Compiled<'a> {
+    pub(crate) graph: &'a Graph,
+    pub(crate) device: Device,
+    pub(crate) profile: Profile,
+    pub(crate) plan: Plan,
+    pub(crate) ranges: Vec<Range>,
+    pub(crate) outputs: Vec<LayerOutput>,
+    program: Program,
+}
+
+impl Compiled<'_> {
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// The program alone.
+    #[must_use]
+    pub fn into_program(self) -> Program {
+        self.program
+    }
+}
+
+/// Compiles a graph. The calibration samples should be like those the model will run on: the
+/// greatest magnitude they reach in each activation becomes the last value of its integer type.
+///
+/// # Errors
+/// [`CompileError::Samples`] for unusable samples, [`CompileError::ActivationNotFinite`],
+/// [`CompileError::Node`] where a node's numbers fit no integers, [`CompileError::Illegal`] for a
+/// model past the protocol's limits.
+pub fn compile<'a>(
+    graph: &'a Graph,
+    calibration: &Samples,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Compiled<'a>, CompileError> {
+    check_samples("calibration", graph, &calibration.inputs)?;
+    let plan = fuse::plan(graph)?;
+    let model = FloatModel::new(graph, options.device.clone());
+    let ranges = calibrate::ranges(graph, &model, &calibration.inputs, progress)?;
+    let (input, types) = types(graph, &plan, &ranges, options.profile)?;
+    let lowered = lower(graph, &plan, options.profile, options.split, input, &types)?;
+    let meta = meta(graph, &plan, &lowered, options.profile, &calibration.inputs);
+    let outputs = lowered.outputs;
+    let program = Program::new(ProgramParts {
+        input: TensorType { dtype: input.dtype, elements: graph.value(graph.input).elements() as u64 },
+        layers: lowered.layers,
+        constants: lowered.constants,
+        reveal_bits: options.reveal_bits,
+        meta,
+    })?;
+    let (device, profile) = (options.device.clone(), options.profile);
+    Ok(Compiled { graph, device, profile, plan, ranges, outputs, program })
+}
+
+/// Refuses a set of samples that is empty or of another shape.
+pub(crate) fn check_samples(
+    what: &'static str,
+    graph: &Graph,
+    samples: &[Vec<f32>],
+) -> Result<(), CompileError> {
+    let expected = graph.value(graph.input).elements();
+    let detail = match samples.iter().position(|sample| sample.len() != expected) {
+        Some(at) => format!(
+            "sample {at} has {} elements, and the model takes {expected}; load them for this model",
+            samples[at].len()
+        ),
+        None if samples.is_empty() => "there are none; give at least one".into(),
+        None => return Ok(()),
+    };
+    Err(CompileError::Samples { what, detail })
+}
+
+/// The types of the input and of every stage's output.
+fn types(
+    graph: &Graph,
+    plan: &Plan,
+    ranges: &[Range],
+    profile: Profile,
+) -> Result<(OutputType, Vec<OutputType>), CompileError> {
+    let covering = |range: Range, dtype, margin: f64, node: usize| {
+        let greatest = range.magnitude() * margin;
+        Scale::covering(greatest, dtype).map(|scale| OutputType { dtype, scale }).ok_or_else(|| {
+            let node = &graph.nodes[node];
+            CompileError::Node {
+                operator: node.operator.clone(),
+                node: node.name.clone(),
+                detail: format!("values of up to {greatest} cannot be scaled to integers; check the samples"),
+            }
+        })
+    };
+    let range = ranges[graph.input.0];
+    let input = covering(range, profile.activations(), Profile::margin(profile.activations(), false), 0)?;
+    let last = plan.stages.len() - 1;
+    let mut types: Vec<OutputType> = Vec::with_capacity(plan.stages.len());
+    for (index, stage) in plan.stages.iter().enumerate() {
+        let is_last = index == last;
+        let wide = is_last || stage.kind.is_wide();
+        let dtype = if wide { profile.wide() } else { profile.activations() };
+        let margin = Profile::margin(dtype, is_last);
+        types.push(match (&stage.kind, stage.inputs[0].from) {
+            // A greatest value is one of its inputs, so it has their type.
+            (Kind::MaxPool(_), fuse::From::Input) => input,
+            (Kind::MaxPool(_), fuse::From::Stage(id)) => types[id.0],
+            _ => covering(ranges[stage.output.0], dtype, margin, stage.nodes[0])?,
+        });
+    }
+    Ok((input, types))
+}
+
+fn meta(graph: &Graph, plan: &Plan, lowered: &Lowered, profile: Profile, calibration: &[Vec<f32>]) -> Meta {
+    let tensor = |value: &Value, scale: Scale| TensorMeta {
+        name: value.name.clone(),
+        shape: value.shape.iter().map(|&d| d as u32).collect(),
+        scale_bits: scale.bits(),
+    };
+    let last = lowered.outputs.last().expect("a plan has at least one stage").stored;
+    let layers = lowered.outputs.iter().zip(&lowered.layers).map(|(output, layer)| {
+        let nodes: &[usize] = if output.is_move { &[] } else { &plan.stages[output.stage].nodes };
+        let [channels, height, width] = output.stored.layout.0;
+        assert_eq!(layer.elements(), output.stored.layout.elements() as u64);
+        LayerMeta {
+            nodes: nodes.iter().map(|&n| graph.nodes[n].name.clone()).collect(),
+            operators: nodes.iter().map(|&n| graph.nodes[n].operator.clone()).collect(),
+            scale_bits: output.stored.scale.bits(),
+            shape: [height, width, channels].map(|d| d as u32).to_vec(),
+        }
+    });
+    Meta {
+        name: graph.name.clone(),
+        source: graph.source,
+        compiler: concat!("narrows-compiler ", env!("CARGO_PKG_VERSION")).into(),
+        calibration: samples_hash(calibration),
+        profile: profile.name().into(),
+        input: tensor(graph.value(graph.input), lowered.input.scale),
+        output: tensor(graph.value(graph.output), last.scale),
+        layers: layers.collect(),
+    }
+}
+
+/// Hash of samples: their number and length, then their values as little-endian `f32`.
+fn samples_hash(samples: &[Vec<f32>]) -> Digest {
+    let each = samples.first().map_or(0, Vec::len);
+    let mut bytes = Vec::with_capacity(16 + samples.len() * each * 4);
+    bytes.extend((samples.len() as u64).to_le_bytes());
+    bytes.extend((each as u64).to_le_bytes());
+    for value in samples.iter().flatten() {
+        bytes.extend(value.to_le_bytes());
+    }
+    keccak(&bytes)
+}

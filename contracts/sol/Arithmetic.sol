@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+/// @title Integers of the trace: reading them, folding runs of them, and requantisation (SPEC 1, 2.2, 2.3).
+/// @notice Elements are little-endian two's complement of 1, 2 or 4 bytes, read where they lie in the calldata. Sums
+/// are of products of 32-bit integers, fewer than 2^64 for want of gas: below 2^127 in magnitude, so nothing overflows.
+library Arithmetic {
+    // Every fourth byte.
+    uint256 private constant LANES = 0x000000ff000000ff000000ff000000ff000000ff000000ff000000ff000000ff;
+    uint256 private constant LANE_SIGNS = 0x0000008000000080000000800000008000000080000000800000008000000080;
+    uint256 private constant SIGNS = 0x8080808080808080808080808080808080808080808080808080808080808080;
+    uint256 private constant LOW_64 = 0x0000000000000000ffffffffffffffff0000000000000000ffffffffffffffff;
+    uint256 private constant LOW_32 = 0x00000000ffffffff00000000ffffffff00000000ffffffff00000000ffffffff;
+
+    /// The integer of `size` bytes at `pointer`.
+    function read(uint256 pointer, uint256 size) internal pure returns (int256 value) {
+        assembly ("memory-safe") {
+            let word := calldataload(pointer)
+            value := byte(0, word)
+            if gt(size, 1) {
+                value := or(value, shl(8, byte(1, word)))
+                if gt(size, 2) { value := or(value, or(shl(16, byte(2, word)), shl(24, byte(3, word)))) }
+            }
+            value := signextend(sub(size, 1), value)
+        }
+    }
+
+    /// Sum of `count` integers, one every `step` bytes.
+    function sum(uint256 pointer, uint256 step, uint256 size, uint256 count) internal pure returns (int256 total) {
+        unchecked {
+            for (; count != 0; --count) {
+                total += read(pointer, size);
+                pointer += step;
+            }
+        }
+    }
+
+    /// Greatest of `count` integers, at least one.
+    function greatest(uint256 pointer, uint256 step, uint256 size, uint256 count) internal pure returns (int256 most) {
+        unchecked {
+            most = type(int256).min;
+            for (; count != 0; --count) {
+                int256 value = read(pointer, size);
+                if (value > most) most = value;
+                pointer += step;
+            }
+        }
+    }
+
+    /// Sum of `count` products.
+    function dot(
+        uint256 pointerA,
+        uint256 stepA,
+        uint256 sizeA,
+        uint256 pointerB,
+        uint256 stepB,
+        uint256 sizeB,
+        uint256 count
+    ) internal pure returns (int256 total) {
+        if (stepA == 1 && stepB == 1) return dotBytes(pointerA, pointerB, count);
+        unchecked {
+            for (; count != 0; --count) {
+                total += read(pointerA, sizeA) * read(pointerB, sizeB);
+                pointerA += stepA;
+                pointerB += stepB;
+            }
+        }
+    }
+
+    /// Sum of `count` products of neighbouring signed bytes, 32 at a time; count is below 2^16.
+    /// @dev A word's bytes are taken in four groups of 8 lanes of 32 bits, b's lanes in reversed order; then the top lane
+    /// of the product of two groups is the sum of their 8 products. Lanes hold signed integers: the group is the sum of
+    /// x_i 2^(32 i) modulo 2^256, borrows included, and so is the accumulator. No lane sum reaches 2^31 in magnitude
+    /// (2^16 * 2^14 = 2^30), so adding half of the top lane's unit rounds the lower lanes away.
+    function dotBytes(uint256 pointerA, uint256 pointerB, uint256 count) internal pure returns (int256 total) {
+        assert(count < 1 << 16);
+        assembly ("memory-safe") {
+            function products(a, b) -> lanes {
+                b := or(shr(128, b), shl(128, b))
+                b := or(and(shr(64, b), LOW_64), shl(64, and(b, LOW_64)))
+                b := or(and(shr(32, b), LOW_32), shl(32, and(b, LOW_32)))
+                // Offset by 128: a signed byte x is held as x + 128, which LANE_SIGNS takes off again.
+                a := xor(a, SIGNS)
+                b := xor(b, SIGNS)
+                lanes := mul(sub(and(a, LANES), LANE_SIGNS), sub(and(b, LANES), LANE_SIGNS))
+                a := shr(8, a)
+                b := shr(8, b)
+                lanes := add(lanes, mul(sub(and(a, LANES), LANE_SIGNS), sub(and(b, LANES), LANE_SIGNS)))
+                a := shr(8, a)
+                b := shr(8, b)
+                lanes := add(lanes, mul(sub(and(a, LANES), LANE_SIGNS), sub(and(b, LANES), LANE_SIGNS)))
+                a := shr(8, a)
+                b := shr(8, b)
+                lanes := add(lanes, mul(sub(and(a, LANES), LANE_SIGNS), sub(and(b, LANES), LANE_SIGNS)))
+            }
+            let lanes := 0
+            for {} gt(count, 31) { count := sub(count, 32) } {
+                lanes := add(lanes, products(calldataload(pointerA), calldataload(pointerB)))
+                pointerA := add(pointerA, 32)
+                pointerB := add(pointerB, 32)
+            }
+            if count {
+                // The bytes of a beyond the run become 0.
+                let a := and(calldataload(pointerA), not(shr(shl(3, count), not(0))))
+                lanes := add(lanes, products(a, calldataload(pointerB)))
+            }
+            total := sar(224, add(lanes, shl(223, 1)))
+        }
+    }
+
+    /// Requantises `acc` by the record at `pointer`: le64(bias) | le32(m) | s (SPEC 2.3).
+    /// @dev acc + bias is below 2^128, m below 2^32. A shift that no legal record has is cut to 1 … 62.
+    function requantise(int256 acc, uint256 pointer, int256 lo, int256 hi) internal pure returns (int256 value) {
+        unchecked {
+            int256 bias = int256(int64(uint64(_littleEndian(pointer, 8))));
+            int256 multiplier = int256(_littleEndian(pointer + 8, 4));
+            uint256 shift = _littleEndian(pointer + 12, 1);
+            if (shift == 0) shift = 1;
+            if (shift > 62) shift = 62;
+            // An arithmetic shift right is the floor, for negative numbers too.
+            value = ((acc + bias) * multiplier + int256(1 << (shift - 1))) >> shift;
+        }
+        if (value > hi) value = hi;
+        if (value < lo) value = lo;
+    }
+
+    function _littleEndian(uint256 pointer, uint256 count) private pure returns (uint256 value) {
+        assembly ("memory-safe") {
+            let word := calldataload(pointer)
+            for { let i := 0 } lt(i, count) { i := add(i, 1) } { value := or(value, shl(shl(3, i), byte(i, word))) }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+/// A match's packed state (PROTOCOL 4.1), from the least significant bit: phase 8, remaining 8, position 32, layer 24,
+/// turnStart 40, executorClock 32, challengerClock 32, tiles 32, element 8, value 32 (two's complement).
+type MatchWord is uint256;
+
+using MatchWords for MatchWord global;
+
+/// The codes of PROTOCOL 4.2. While a match runs, the executor's phases are odd and the challenger's even.
+library Phase {
+    uint8 internal constant LAYER_E = 1;
+    uint8 internal constant LAYER_C = 2;
+    uint8 internal constant TILE_E = 5;
+    uint8 internal constant TILE_C = 6;
+    uint8 internal constant DATA_E = 7;
+    uint8 internal constant NAME = 8;
+    uint8 internal constant FOLD_E = 9;
+    uint8 internal constant SEG = 10;
+    uint8 internal constant WON = 11;
+    uint8 internal constant LOST = 12;
+    uint8 internal constant RECLAIMED = 13;
+}
+
+/// @notice Writers keep what they do not name; a value too wide for its field is cut to it.
+library MatchWords {
+    uint256 private constant REMAINING = 8;
+    uint256 private constant POSITION = 16;
+    uint256 private constant LAYER = 48;
+    uint256 private constant TURN_START = 72;
+    uint256 private constant EXECUTOR_CLOCK = 112;
+    uint256 private constant CHALLENGER_CLOCK = 144;
+    uint256 private constant TILES = 176;
+    uint256 private constant ELEMENT = 208;
+    uint256 private constant VALUE = 216;
+
+    /// A match at its beginning, at the root of the trace.
+    function start(uint8 phase_, uint256 levels, uint256 time, uint32 executorClock, uint32 challengerClock)
+        internal
+        pure
+        returns (MatchWord)
+    {
+        return MatchWord.wrap(
+            uint256(phase_) | uint256(uint8(levels)) << REMAINING | uint256(uint40(time)) << TURN_START
+                | uint256(executorClock) << EXECUTOR_CLOCK | uint256(challengerClock) << CHALLENGER_CLOCK
+        );
+    }
+
+    function phase(MatchWord w) internal pure returns (uint8) {
+        return uint8(MatchWord.unwrap(w));
+    }
+
+    /// Levels below the current node.
+    function remaining(MatchWord w) internal pure returns (uint256) {
+        return uint8(MatchWord.unwrap(w) >> REMAINING);
+    }
+
+    /// The current node's index at its level.
+    function position(MatchWord w) internal pure returns (uint256) {
+        return uint32(MatchWord.unwrap(w) >> POSITION);
+    }
+
+    function layer(MatchWord w) internal pure returns (uint256) {
+        return uint24(MatchWord.unwrap(w) >> LAYER);
+    }
+
+    function turnStart(MatchWord w) internal pure returns (uint256) {
+        return uint40(MatchWord.unwrap(w) >> TURN_START);
+    }
+
+    /// Seconds that the side whose turn it is has left.
+    function turnClock(MatchWord w) internal pure returns (uint256) {
+        return uint32(MatchWord.unwrap(w) >> (executorsTurn(w) ? EXECUTOR_CLOCK : CHALLENGER_CLOCK));
+    }
+
+    /// Tiles of the disputed tensor; 0 before the layer is known.
+    function tiles(MatchWord w) internal pure returns (uint256) {
+        return uint32(MatchWord.unwrap(w) >> TILES);
+    }
+
+    /// The named element's position in its tile.
+    function element(MatchWord w) internal pure returns (uint256) {
+        return uint8(MatchWord.unwrap(w) >> ELEMENT);
+    }
+
+    /// The named element's claimed value.
+    function value(MatchWord w) internal pure returns (int256) {
+        return int32(uint32(MatchWord.unwrap(w) >> VALUE));
+    }
+
+    /// Whether the match is not over.
+    function isOpen(MatchWord w) internal pure returns (bool) {
+        return phase(w) < Phase.WON;
+    }
+
+    function executorsTurn(MatchWord w) internal pure returns (bool) {
+        return phase(w) & 1 == 1;
+    }
+
+    /// The first second in which the turn's side is too late.
+    function turnEnd(MatchWord w, uint256 grace) internal pure returns (uint256) {
+        return turnStart(w) + grace + turnClock(w);
+    }
+
+    function withPhase(MatchWord w, uint8 phase_) internal pure returns (MatchWord) {
+        return _put(w, 0, type(uint8).max, phase_);
+    }
+
+    function withNode(MatchWord w, uint256 levels, uint256 index) internal pure returns (MatchWord) {
+        return _put(w, REMAINING, type(uint40).max, uint256(uint8(levels)) | uint256(uint32(index)) << 8);
+    }
+
+    function withLayer(MatchWord w, uint256 layer_, uint256 tiles_) internal pure returns (MatchWord) {
+        return _put(_put(w, LAYER, type(uint24).max, layer_), TILES, type(uint32).max, tiles_);
+    }
+
+    function withNamed(MatchWord w, uint256 element_, int256 value_) internal pure returns (MatchWord) {
+        uint256 both = uint256(uint8(element_)) | uint256(uint32(int32(value_))) << 8;
+        return _put(w, ELEMENT, type(uint40).max, both);
+    }
+
+    /// The side that moved pays for what it took beyond the grace, and the next turn begins.
+    function charged(MatchWord w, bool executorMoved, uint256 time, uint256 grace) internal pure returns (MatchWord) {
+        uint256 shift = executorMoved ? EXECUTOR_CLOCK : CHALLENGER_CLOCK;
+        uint256 clock = uint32(MatchWord.unwrap(w) >> shift);
+        uint256 taken = time - turnStart(w);
+        uint256 spent = taken > grace ? taken - grace : 0;
+        // Only a timeout finds more spent than there was.
+        w = _put(w, shift, type(uint32).max, spent < clock ? clock - spent : 0);
+        return _put(w, TURN_START, type(uint40).max, time);
+    }
+
+    function _put(MatchWord w, uint256 shift, uint256 mask, uint256 field) private pure returns (MatchWord) {
+        return MatchWord.wrap(MatchWord.unwrap(w) & ~(mask << shift) | (field & mask) << shift);
+    }
+}

@@ -1,0 +1,188 @@
+//! The seam to a chain: what a node says to the contracts and what it reads from them.
+
+use narrows_bisection::{
+    Account, BadParameters, BlockTime, Call, ClaimId, Event, JobId, MatchId, Parameters, Refusal, Wei,
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::bindings::DecodeError;
+use crate::embedded::StorageError;
+use crate::views::{ClaimView, JobView, MatchView};
+
+/// The most events that one [`Chain::events_from`] answers with.
+pub const MAX_EVENTS: usize = 1 << 16;
+
+/// A call with its sender and the money that goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// Who sends it.
+    pub from: Account,
+    /// What is paid in: the fee, or a bond.
+    pub value: Wei,
+    /// What is called.
+    pub call: Call,
+}
+
+/// What a transaction did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// What the contracts announced, in order.
+    pub events: Vec<Event>,
+    /// Gas as a public chain would charge it: intrinsic gas, the floor for calldata and refunds included.
+    pub gas_used: u64,
+    /// Bytes of calldata.
+    pub calldata_bytes: usize,
+    /// The block that holds it.
+    pub block: u64,
+    /// That block's time.
+    pub time: BlockTime,
+}
+
+/// An event with where it was announced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoggedEvent {
+    /// The block.
+    pub block: u64,
+    /// Its time.
+    pub time: BlockTime,
+    /// Who sent the transaction.
+    pub sender: Account,
+    /// What was announced.
+    pub event: Event,
+}
+
+/// Why a chain did not do what it was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChainError {
+    /// The contracts refuse the call (PROTOCOL 3 and 4); nothing changed.
+    #[error(
+        "{call} is {refusal}; PROTOCOL.md says what {call} needs: read the chain's present state and try again"
+    )]
+    Refused {
+        /// The contract function.
+        call: &'static str,
+        /// Its reason.
+        refusal: Refusal,
+    },
+    /// The call takes no money.
+    #[error("{call} takes no value: send it with 0 wei")]
+    NotPayable {
+        /// The contract function.
+        call: &'static str,
+    },
+    /// The call needs more gas than a transaction may have; nothing changed.
+    #[error(
+        "{call} needs more than the {limit} gas of a transaction; compile the program with a smaller split, fewer reveal bits or a smaller input"
+    )]
+    OutOfGas {
+        /// The contract function.
+        call: &'static str,
+        /// The most gas that a transaction may have.
+        limit: u64,
+    },
+    /// The sender does not hold the value.
+    #[error("account {account} holds {balance} wei and needs {needed}; fund it", balance = balance.0, needed = needed.0)]
+    InsufficientFunds {
+        /// The sender.
+        account: Account,
+        /// What it would pay.
+        needed: Wei,
+        /// What it holds.
+        balance: Wei,
+    },
+    /// The chain answered something that no deployment of these contracts answers.
+    #[error("the chain answers nonsense: {0}; check the addresses, and that the contracts are this build's")]
+    Nonsense(String),
+    /// The chain's own state cannot be read or written.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The parameters are out of range.
+    #[error(transparent)]
+    Parameters(#[from] BadParameters),
+    /// The chain answered bytes that these contracts do not.
+    #[error("the chain answers nonsense: {0}")]
+    Decode(#[from] DecodeError),
+    /// The clock or an amount would leave its range.
+    #[error("{0} would overflow; use a smaller number")]
+    Overflow(&'static str),
+    /// An account that holds a contract cannot be given money from nowhere: its books would no longer balance.
+    #[error("account {0} holds a contract; fund an account that does not")]
+    HoldsCode(Account),
+}
+
+/// Whether the contract function takes money.
+#[must_use]
+pub const fn is_payable(call: &Call) -> bool {
+    matches!(call, Call::PostJob { .. } | Call::PostClaim { .. } | Call::Open { .. })
+}
+
+/// A chain with the contracts deployed. Everything that a node does goes through here.
+pub trait Chain {
+    /// What the game was deployed with.
+    fn parameters(&self) -> Parameters;
+
+    /// The time that the next block would have.
+    fn now(&self) -> BlockTime;
+
+    /// The chain's number (EIP-155), bound into every identifier.
+    fn chain_id(&self) -> u64;
+
+    /// The address of `Game`, bound into every identifier.
+    fn game(&self) -> Account;
+
+    /// Sends a transaction and waits until it stands.
+    ///
+    /// # Errors
+    /// When it is refused, cannot be paid, or the chain fails. A refused call changes nothing.
+    fn send(&mut self, tx: Transaction) -> Result<Receipt, ChainError>;
+
+    /// The events after the first `cursor`, in order, at most [`MAX_EVENTS`]; empty when there are no more.
+    ///
+    /// # Errors
+    /// When the chain fails or holds a log that is not an event of PROTOCOL 5.
+    fn events_from(&self, cursor: u64) -> Result<Vec<LoggedEvent>, ChainError>;
+
+    /// A job, if it is known.
+    ///
+    /// # Errors
+    /// When the chain fails or answers nonsense; so for every view below.
+    fn job(&self, job: JobId) -> Result<Option<JobView>, ChainError>;
+
+    /// A claim, if it is known.
+    ///
+    /// # Errors
+    /// As [`Chain::job`].
+    fn claim(&self, claim: ClaimId) -> Result<Option<ClaimView>, ChainError>;
+
+    /// A match, if it is known.
+    ///
+    /// # Errors
+    /// As [`Chain::job`].
+    fn match_state(&self, id: MatchId) -> Result<Option<MatchView>, ChainError>;
+
+    /// What the game owes an account: what `withdraw` pays.
+    ///
+    /// # Errors
+    /// As [`Chain::job`].
+    fn owed(&self, account: Account) -> Result<Wei, ChainError>;
+
+    /// Fees and bonds not settled, and all amounts owed (PROTOCOL 4.6).
+    ///
+    /// # Errors
+    /// As [`Chain::job`].
+    fn locked(&self) -> Result<Wei, ChainError>;
+
+    /// What verdicts have burned so far.
+    ///
+    /// # Errors
+    /// As [`Chain::job`].
+    fn burned(&self) -> Result<Wei, ChainError>;
+
+    /// What an account holds on the chain itself.
+    ///
+    /// # Errors
+    /// As [`Chain::job`].
+    fn balance(&self, account: Account) -> Result<Wei, ChainError>;
+}

@@ -1,0 +1,98 @@
+//! The embedded chain behind the seam.
+
+use narrows_bisection::{Account, BlockTime, ClaimId, JobId, MatchId, Parameters, Wei};
+use revm::primitives::{Address, TxKind};
+
+use super::evm::{Execution, Message};
+use super::records::{Head, LogRecord};
+use super::store::Change;
+use super::{EmbeddedChain, succeed, wei};
+use crate::bindings::{self, Target};
+use crate::views::{self, ClaimView, JobView, MatchView};
+use crate::{Chain, ChainError, LoggedEvent, MAX_EVENTS, Receipt, Transaction, is_payable};
+
+impl Chain for EmbeddedChain {
+    fn parameters(&self) -> Parameters {
+        self.config.parameters
+    }
+
+    fn now(&self) -> BlockTime {
+        self.head.time
+    }
+
+    fn chain_id(&self) -> u64 {
+        self.config.chain_id
+    }
+
+    fn game(&self) -> Account {
+        self.config.game
+    }
+
+    fn send(&mut self, tx: Transaction) -> Result<Receipt, ChainError> {
+        let name = tx.call.name();
+        if tx.value.0 > 0 && !is_payable(&tx.call) {
+            return Err(ChainError::NotPayable { call: name });
+        }
+        let (target, data) = bindings::encode(&tx.call);
+        let to = match target {
+            Target::Registry => self.config.registry,
+            Target::Game => self.config.game,
+        };
+        let to = TxKind::Call(Address::new(to.0));
+        let message = Message { name, from: tx.from, to, value: tx.value, data: &data };
+        let Execution { result, state } = self.execute(&message)?;
+        let (gas_used, logs) = (result.tx_gas_used(), result.logs().to_vec());
+        succeed(name, result)?;
+
+        let mut head = Head { block: self.head.block + 1, ..self.head };
+        let sender = Address::new(tx.from.0);
+        let mut change = Change::default();
+        change.state(&state);
+        let mut events = Vec::with_capacity(logs.len());
+        for log in logs {
+            events.push(self.read(&log)?);
+            change.log(head.logs, &LogRecord { block: head.block, time: head.time, sender, log });
+            head.logs += 1;
+        }
+        self.write(change, head)?;
+        let (block, time) = (head.block, head.time);
+        Ok(Receipt { events, gas_used, calldata_bytes: data.len(), block, time })
+    }
+
+    fn events_from(&self, cursor: u64) -> Result<Vec<LoggedEvent>, ChainError> {
+        let end = self.head.logs.min(cursor.saturating_add(MAX_EVENTS as u64));
+        let logged = |index| {
+            let LogRecord { block, time, sender, log } = self.store.log(index)?;
+            Ok(LoggedEvent { block, time, sender: Account(sender.into()), event: self.read(&log)? })
+        };
+        (cursor..end).map(logged).collect()
+    }
+
+    fn job(&self, job: JobId) -> Result<Option<JobView>, ChainError> {
+        self.ask(&views::job(job))
+    }
+
+    fn claim(&self, claim: ClaimId) -> Result<Option<ClaimView>, ChainError> {
+        self.ask(&views::claim(claim))
+    }
+
+    fn match_state(&self, id: MatchId) -> Result<Option<MatchView>, ChainError> {
+        self.ask(&views::match_of(id))
+    }
+
+    fn owed(&self, account: Account) -> Result<Wei, ChainError> {
+        self.ask(&views::owed(account))
+    }
+
+    fn locked(&self) -> Result<Wei, ChainError> {
+        self.ask(&views::locked())
+    }
+
+    fn burned(&self) -> Result<Wei, ChainError> {
+        self.ask(&views::burned())
+    }
+
+    fn balance(&self, account: Account) -> Result<Wei, ChainError> {
+        wei(self.store.account(Address::new(account.0))?.balance)
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {IGame} from "../sol/IGame.sol";
+
+/// SPEC 3 by its recursive definition, in memory: the twin that sol/Tree.sol is judged by. It calls nothing of it.
+/// What is heavy is public: compiled once for all tests, and its memory is free again afterwards. A call of
+/// it is a call: it uses up a prank.
+library Naive {
+    function leaf(bytes memory tile) internal pure returns (bytes32) {
+        return keccak256(bytes.concat(hex"00", tile));
+    }
+
+    function inner(bytes32 left, bytes32 right) internal pure returns (bytes32) {
+        return keccak256(bytes.concat(hex"01", left, right));
+    }
+
+    function depth(uint256 leaves) internal pure returns (uint256) {
+        return leaves <= 1 ? 0 : 1 + depth((leaves + 1) / 2);
+    }
+
+    function node(bytes32[] memory leaves, uint256 level, uint256 index) internal pure returns (bytes32) {
+        if (level == 0) return index < leaves.length ? leaves[index] : keccak256(hex"04");
+        return inner(node(leaves, level - 1, 2 * index), node(leaves, level - 1, 2 * index + 1));
+    }
+
+    function root(bytes32[] memory leaves) public pure returns (bytes32) {
+        return node(leaves, depth(leaves.length), 0);
+    }
+
+    function tileAt(bytes memory data, uint256 index) internal pure returns (bytes memory tile) {
+        tile = new bytes(128);
+        for (uint256 i; i < 128 && index * 128 + i < data.length; ++i) tile[i] = data[index * 128 + i];
+    }
+
+    function leavesOf(bytes memory data) public pure returns (bytes32[] memory leaves) {
+        leaves = new bytes32[](data.length == 0 ? 1 : (data.length + 127) / 128);
+        for (uint256 i; i < leaves.length; ++i) leaves[i] = leaf(tileAt(data, i));
+    }
+
+    function path(bytes32[] memory leaves, uint256 index) public pure returns (bytes32[] memory nodes) {
+        nodes = new bytes32[](depth(leaves.length));
+        for (uint256 level; level < nodes.length; ++level) nodes[level] = node(leaves, level, (index >> level) ^ 1);
+    }
+
+    /// The 2^bits descendants of a node, `bits` levels below it.
+    function descendants(bytes32[] memory leaves, uint256 level, uint256 index, uint256 bits)
+        public
+        pure
+        returns (bytes32[] memory nodes)
+    {
+        nodes = new bytes32[](1 << bits);
+        for (uint256 i; i < nodes.length; ++i) nodes[i] = node(leaves, level - bits, (index << bits) + i);
+    }
+
+    /// The proof for the leaves that `known` marks: in each level, the unknown siblings of known nodes.
+    function proof(bytes32[] memory leaves, bool[] memory known) internal pure returns (bytes32[] memory nodes) {
+        uint256 levels = depth(leaves.length);
+        bytes32[] memory found = new bytes32[](leaves.length + levels);
+        uint256 count;
+        for (uint256 level; level < levels; ++level) {
+            uint256 width = 1 << (levels - level);
+            for (uint256 i; i < width; ++i) {
+                if (_covers(known, level, i) && !_covers(known, level, i ^ 1)) found[count++] = node(leaves, level, i ^ 1);
+            }
+        }
+        nodes = new bytes32[](count);
+        for (uint256 i; i < count; ++i) nodes[i] = found[i];
+    }
+
+    function _covers(bool[] memory known, uint256 level, uint256 index) private pure returns (bool) {
+        for (uint256 i = index << level; i < (index + 1) << level && i < known.length; ++i) if (known[i]) return true;
+        return false;
+    }
+
+    /// The tiles of `data` that `known` marks, opened.
+    function open(bytes memory data, bool[] memory known, bytes32[] memory rootPath)
+        public
+        pure
+        returns (IGame.Opened memory opened)
+    {
+        bytes32[] memory leaves = leavesOf(data);
+        opened.root = root(leaves);
+        opened.rootPath = rootPath;
+        for (uint256 i; i < known.length; ++i) {
+            if (!known[i]) continue;
+            opened.indices = bytes.concat(opened.indices, bytes4(uint32(i)));
+            opened.tiles = bytes.concat(opened.tiles, tileAt(data, i));
+        }
+        opened.proof = proof(leaves, known);
+    }
+}

@@ -1,0 +1,259 @@
+//! A small program, its honest run, and a chain whose books are checked after every step.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use narrows_bisection::{
+    Account, BlockTime, Call, ClaimId, Event, JobId, MatchId, Parameters, Refusal, StateHash, Wei,
+};
+use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree, keccak};
+use narrows_contracts::{Chain, ChainError, EmbeddedChain, Receipt, Transaction};
+use narrows_program::{
+    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Meta, Operand, Operator, Params, Program,
+    ProgramParts, Source, TensorType, Window, record,
+};
+
+pub const REQUESTER: Account = Account([0x11; 20]);
+pub const EXECUTOR: Account = Account([0x22; 20]);
+pub const CHALLENGER: Account = Account([0x33; 20]);
+pub const STRANGER: Account = Account([0x44; 20]);
+
+pub const FEE: Wei = Wei(1_000);
+pub const RICH: Wei = Wei(10_000_000_000_000_000_000);
+
+pub const INPUT: [u8; 4] = [1, 2, 3, 4];
+/// A linear layer of the rows (0 1 2 3), (4 5 6 7), (8 9 10 11), then the maximum of each element and the one before it.
+pub const OUTPUT: [u8; 3] = [20, 60, 100];
+
+/// A linear layer of two segments and a maximum with a window.
+pub fn program() -> Program {
+    let linear = Operator {
+        fold: Fold::Dot,
+        dtype: DType::I8,
+        out: [1, 1, 1, 3],
+        red: [1, 1, 4],
+        a: Operand {
+            source: Source::Input,
+            dtype: DType::I8,
+            map: IndexMap { red: [0, 0, 1], ..IndexMap::default() },
+        },
+        windows: [Window::default(); 2],
+        pad: 0,
+        b: Some(Operand {
+            source: Source::Constant(ConstantIndex(0)),
+            dtype: DType::I8,
+            map: IndexMap { base: 0, out: [0, 0, 0, 4], red: [0, 0, 1] },
+        }),
+        scale_a: 0,
+        scale_b: 0,
+        params: Params { constant: ConstantIndex(1), out: [0; 4] },
+        lo: -128,
+        hi: 127,
+        split: 2,
+    };
+    let pool = Operator {
+        fold: Fold::Max,
+        out: [3, 1, 1, 1],
+        red: [2, 1, 1],
+        a: Operand { source: Source::Layer(LayerIndex(0)), dtype: DType::I8, map: IndexMap::default() },
+        windows: [Window { limit: 3, stride: 1, out_step: 1, red_step: 1, offset: 1 }, Window::default()],
+        pad: -128,
+        b: None,
+        ..linear
+    };
+    let parts = ProgramParts {
+        input: TensorType { dtype: DType::I8, elements: 4 },
+        layers: vec![linear, pool],
+        constants: vec![
+            Constant { dtype: DType::I8, bytes: (0..12).collect() },
+            Constant { dtype: DType::Params, bytes: record::encode(0, 2, 1).to_vec() },
+        ],
+        reveal_bits: 4,
+        meta: Meta::default(),
+    };
+    Program::new(parts).expect("legal")
+}
+
+/// The trace tree of the honest run: both layers have the same output.
+pub fn trace() -> Tree {
+    Tree::new(vec![Tree::of_bytes(&OUTPUT).root(); 2])
+}
+
+/// A number as an ABI word.
+pub fn number(value: u128) -> [u8; 32] {
+    let mut word = [0; 32];
+    word[16..].copy_from_slice(&value.to_be_bytes());
+    word
+}
+
+/// An account as an ABI word.
+pub fn address(account: Account) -> [u8; 32] {
+    let mut word = [0; 32];
+    word[12..].copy_from_slice(&account.0);
+    word
+}
+
+pub fn hash(words: &[[u8; 32]]) -> Digest {
+    keccak(&words.concat())
+}
+
+/// A chain with the program registered and everybody rich.
+pub struct World {
+    pub chain: EmbeddedChain,
+    pub program: Program,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(EmbeddedChain::temporary(Parameters::default()).expect("a chain"))
+    }
+
+    pub fn with(mut chain: EmbeddedChain) -> Self {
+        for account in [REQUESTER, EXECUTOR, CHALLENGER, STRANGER] {
+            chain.fund(account, RICH).expect("funded");
+        }
+        let mut world = Self { chain, program: program() };
+        world.send(STRANGER, Wei(0), world.register());
+        world
+    }
+
+    /// Sends, and checks the books whatever comes of it.
+    pub fn try_send(&mut self, from: Account, value: Wei, call: Call) -> Result<Receipt, ChainError> {
+        let before = self.state();
+        let result = self.chain.send(Transaction { from, value, call });
+        self.check_books();
+        if result.is_err() {
+            assert_eq!(self.state(), before, "a refused call changes nothing");
+        }
+        result
+    }
+
+    /// Sends what must be accepted.
+    pub fn send(&mut self, from: Account, value: Wei, call: Call) -> Receipt {
+        let name = call.name();
+        self.try_send(from, value, call).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Sends what must be refused.
+    pub fn refused(&mut self, from: Account, value: Wei, call: Call) -> Refusal {
+        match self.try_send(from, value, call) {
+            Err(ChainError::Refused { refusal, .. }) => refusal,
+            other => panic!("not a refusal: {other:?}"),
+        }
+    }
+
+    /// All that a caller can see.
+    pub fn state(&self) -> (u64, BlockTime, usize, Vec<Wei>) {
+        let chain = &self.chain;
+        let events = chain.events_from(0).expect("events").len();
+        let accounts = [REQUESTER, EXECUTOR, CHALLENGER, STRANGER, chain.game()];
+        let balance = |account| chain.balance(account).expect("a balance");
+        let mut money: Vec<Wei> = accounts.into_iter().map(balance).collect();
+        money.extend(accounts.into_iter().map(|account| chain.owed(account).expect("owed")));
+        money.extend([chain.locked().expect("locked"), chain.burned().expect("burned")]);
+        (chain.block(), chain.now(), events, money)
+    }
+
+    /// The game holds what it says, and money neither comes nor goes.
+    pub fn check_books(&self) {
+        let money = self.state().3;
+        let (balances, locked, burned) = (&money[..5], money[10].0, money[11].0);
+        assert_eq!(balances[4].0, locked + burned, "the game's balance is what is locked and what is burned");
+        assert_eq!(balances.iter().map(|wei| wei.0).sum::<u128>(), 4 * RICH.0, "all money");
+    }
+
+    pub fn register(&self) -> Call {
+        Call::Register {
+            header: self.program.header_bytes().to_vec(),
+            layers_root: self.program.layers_root(),
+            constants_root: self.program.constants_tree().root(),
+        }
+    }
+
+    pub fn deadline(&self) -> BlockTime {
+        BlockTime(self.chain.now().0 + 1_000)
+    }
+
+    pub fn post_job(&self, salt: u8) -> Call {
+        let (program, deadline) = (self.program.root(), self.deadline());
+        Call::PostJob { program, input: INPUT.to_vec(), salt: Digest([salt; 32]), deadline }
+    }
+
+    pub fn job_id(&self, salt: u8) -> JobId {
+        JobId(hash(&[
+            number(u128::from(self.chain.chain_id())),
+            address(self.chain.game()),
+            address(REQUESTER),
+            self.program.root().0.0,
+            Tree::of_bytes(&INPUT).root().0,
+            [salt; 32],
+        ]))
+    }
+
+    /// A job that stands.
+    pub fn job(&mut self, salt: u8) -> JobId {
+        self.send(REQUESTER, FEE, self.post_job(salt));
+        self.job_id(salt)
+    }
+
+    pub fn post_claim(&self, job: JobId) -> Call {
+        let trace = trace();
+        let (trace_root, path) = (TraceRoot(trace.root()), trace.path(1));
+        Call::PostClaim { job, trace_root, output: OUTPUT.to_vec(), path }
+    }
+
+    pub fn claim_id(&self, job: JobId, executor: Account) -> ClaimId {
+        let parameters = self.chain.parameters();
+        let parameters_hash = hash(&[
+            number(parameters.window_seconds.into()),
+            number(parameters.executor_clock_seconds.into()),
+            number(parameters.challenger_clock_seconds.into()),
+            number(parameters.grace_seconds.into()),
+            number(parameters.slack_seconds.into()),
+            number(parameters.executor_bond.0),
+            number(parameters.challenger_bond.0),
+        ]);
+        ClaimId(hash(&[
+            number(u128::from(self.chain.chain_id())),
+            address(self.chain.game()),
+            job.0.0,
+            address(executor),
+            trace().root().0,
+            Tree::of_bytes(&OUTPUT).root().0,
+            parameters_hash.0,
+        ]))
+    }
+
+    /// A claim that stands.
+    pub fn claim(&mut self, job: JobId) -> ClaimId {
+        let bond = self.chain.parameters().executor_bond;
+        self.send(EXECUTOR, bond, self.post_claim(job));
+        self.claim_id(job, EXECUTOR)
+    }
+
+    /// A match that stands.
+    pub fn open(&mut self, claim: ClaimId, index: u64) -> MatchId {
+        let bond = self.chain.parameters().challenger_bond;
+        self.send(CHALLENGER, bond, Call::Open { claim, commitment: Digest([7; 32]) });
+        MatchId(hash(&[claim.0.0, number(index.into())]))
+    }
+
+    /// The hash that the next move answers.
+    pub fn state_of(&self, id: MatchId) -> StateHash {
+        self.chain.match_state(id).expect("a view").expect("a match").state.hash(id)
+    }
+
+    pub fn advance(&mut self, seconds: u64) {
+        self.chain.advance(seconds).expect("the clock moves");
+    }
+}
+
+/// The root that the contracts compute of the input.
+pub fn input_root() -> TensorRoot {
+    TensorRoot(Tree::of_bytes(&INPUT).root())
+}
+
+/// The only event of a receipt.
+pub fn only(receipt: &Receipt) -> &Event {
+    assert_eq!(receipt.events.len(), 1, "{:?}", receipt.events);
+    &receipt.events[0]
+}

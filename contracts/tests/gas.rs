@@ -1,0 +1,86 @@
+//! Gas is counted as on a public chain, and the same each time.
+
+mod common;
+
+use common::{CHALLENGER, EXECUTOR, FEE, REQUESTER, STRANGER, World, trace};
+use narrows_bisection::{Account, BlockTime, Call, MatchId, Wei};
+use narrows_commitment::{Digest, ProgramRoot};
+use narrows_contracts::{ChainError, Receipt};
+
+/// Of a transaction, and of each byte (EIP-2028, EIP-7623).
+const BASE: u64 = 21_000;
+
+fn bytes(data: &[u8]) -> (u64, u64) {
+    let zeros = data.iter().filter(|byte| **byte == 0).count() as u64;
+    (zeros, data.len() as u64 - zeros)
+}
+
+/// A registered program with `elements` bytes of input.
+fn wide(world: &mut World, elements: u32) -> ProgramRoot {
+    let mut header = world.program.header_bytes().to_vec();
+    header[16..20].copy_from_slice(&elements.to_be_bytes());
+    let layers_root = world.program.layers_root();
+    let constants_root = world.program.constants_tree().root();
+    let receipt = world.send(STRANGER, Wei(0), Call::Register { header, layers_root, constants_root });
+    match common::only(&receipt) {
+        narrows_bisection::Event::Registered { program } => *program,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn job(program: ProgramRoot, input: Vec<u8>) -> Call {
+    Call::PostJob { program, input, salt: Digest([1; 32]), deadline: BlockTime(u64::MAX) }
+}
+
+#[test]
+fn calldata_has_its_floor() {
+    let mut world = World::new();
+    let program = wide(&mut world, 200_000);
+    let call = job(program, vec![1; 200_000]);
+    let (zeros, others) = bytes(&narrows_contracts::bindings::encode(&call).1);
+    let receipt = world.send(REQUESTER, FEE, call);
+    assert_eq!(receipt.calldata_bytes as u64, zeros + others);
+    assert_eq!(receipt.gas_used, BASE + 10 * zeros + 40 * others, "bytes that are not zero cost the floor");
+}
+
+#[test]
+fn a_transaction_has_a_limit_inside_too() {
+    let mut world = World::new();
+    // As calldata, a million zeros are below the limit; to hash and announce them is not.
+    let program = wide(&mut world, 1 << 20);
+    let error = world.try_send(REQUESTER, FEE, job(program, vec![0; 1 << 20])).expect_err("too big");
+    assert_eq!(error, ChainError::OutOfGas { call: "postJob", limit: 16_777_216 });
+}
+
+/// A job, a claim, a match, a timeout, a withdrawal.
+fn story() -> Vec<Receipt> {
+    let mut world = World::new();
+    let bond = |account: Account, world: &World| match account {
+        EXECUTOR => narrows_contracts::Chain::parameters(&world.chain).executor_bond,
+        _ => narrows_contracts::Chain::parameters(&world.chain).challenger_bond,
+    };
+    let mut receipts = vec![world.send(REQUESTER, FEE, world.post_job(1))];
+    let job = world.job_id(1);
+    let call = world.post_claim(job);
+    receipts.push(world.send(EXECUTOR, bond(EXECUTOR, &world), call));
+    let claim = world.claim_id(job, EXECUTOR);
+    let call = Call::Open { claim, commitment: Digest::default() };
+    receipts.push(world.send(CHALLENGER, bond(CHALLENGER, &world), call));
+    let match_id = MatchId(common::hash(&[claim.0.0, common::number(0)]));
+    let (state, nodes) = (world.state_of(match_id), trace().descendants(1, 0, 1));
+    receipts.push(world.send(EXECUTOR, Wei(0), Call::Reveal { match_id, state, nodes }));
+    world.advance(1_000_000);
+    receipts.push(world.send(STRANGER, Wei(0), Call::Finalise { claim }));
+    receipts.push(world.send(EXECUTOR, Wei(0), Call::Withdraw));
+    receipts
+}
+
+#[test]
+fn the_same_calls_use_the_same_gas() {
+    let receipts = story();
+    assert_eq!(receipts, story());
+    for (index, receipt) in receipts.iter().enumerate() {
+        assert!((BASE..500_000).contains(&receipt.gas_used), "{index}: {}", receipt.gas_used);
+        assert_eq!(receipt.block, index as u64 + 2);
+    }
+}

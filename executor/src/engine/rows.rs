@@ -1,0 +1,146 @@
+//! Dot products by rows: the terms of a are gathered once for all outputs that share them, and meet contiguous rows
+//! of b.
+
+use super::finish::{put, requantise, tasks};
+use super::kernel::{self, ROWS};
+use super::plan::Layer;
+use super::span::{Span, dot, row_coordinates};
+use super::values::{Element, Values};
+
+/// Least outputs that share a gathered row across tasks, so that gathering stays a small part.
+const LEAST_OUTPUTS: usize = 32;
+
+/// Elements with more terms than this are gathered one at a time, to bound the memory of a task.
+const MANY_TERMS: usize = 1 << 16;
+
+/// Evaluates `layer` into `out`. 8-bit rows are gathered as 16 bits, the width that vector units multiply.
+pub(super) fn run<B: Element>(layer: &Layer, a: &Values, b: &[B], block: Option<usize>, out: &mut [u8]) {
+    match a {
+        Values::I8(a) => Rows { layer, a, b, block, convert: i16::from }.run(out),
+        Values::I16(a) => Rows { layer, a, b, block, convert: |v: i16| v }.run(out),
+        Values::I32(a) => Rows { layer, a, b, block, convert: |v: i32| v }.run(out),
+    }
+}
+
+struct Rows<'a, A, B, F> {
+    layer: &'a Layer,
+    a: &'a [A],
+    b: &'a [B],
+    block: Option<usize>,
+    /// From a's type to the gathered one.
+    convert: F,
+}
+
+/// Rows that meet the same rows of b, gathered and waiting.
+struct Batch<R> {
+    /// Gathered terms, one row after another.
+    terms: Vec<R>,
+    /// Rows that fit, at most [`ROWS`].
+    capacity: usize,
+    /// Of each row: where its records stand, and its first output in the task's piece.
+    rows: [(usize, usize); ROWS],
+    len: usize,
+    /// Where the rows of b begin.
+    b: usize,
+    /// The outputs of each row, as a range of o3.
+    range: (usize, usize),
+    /// What the first row was gathered for, apart from output dimensions along which a does not move.
+    first: Option<[usize; 3]>,
+}
+
+impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F> {
+    fn run(&self, out: &mut [u8]) {
+        tasks(self.layer, self.layer.out[3], LEAST_OUTPUTS, out, |first, out| self.task(first, out));
+    }
+
+    /// Writes the elements from `first` on that `out` has room for.
+    fn task(&self, first: usize, out: &mut [u8]) {
+        let layer = self.layer;
+        let (width, count) = (layer.out[3], out.len() / layer.dtype.bytes());
+        let capacity = if layer.terms > MANY_TERMS { 1 } else { count.div_ceil(width).min(ROWS) };
+        let terms = vec![R::default(); layer.terms * capacity];
+        let rows = [(0, 0); ROWS];
+        let mut batch = Batch { terms, capacity, rows, len: 0, b: 0, range: (0, 0), first: None };
+        let b_map = &layer.b.as_ref().expect("a dot product has a b").map;
+        let mut done = 0;
+        while done < count {
+            let (row, from) = ((first + done) / width, (first + done) % width);
+            let range = (from, width.min(from + count - done));
+            let [o0, o1, o2] = row_coordinates(&layer.out, row);
+            let o = [o0, o1, o2, 0];
+            let b = b_map.base + dot(&o, &b_map.out);
+            if batch.len == batch.capacity || batch.b != b || batch.range != range {
+                self.flush(&mut batch, out);
+            }
+            (batch.b, batch.range) = (b, range);
+            self.gather(&mut batch, o);
+            batch.rows[batch.len] = (dot(&o, &layer.params), done);
+            batch.len += 1;
+            done += range.1 - range.0;
+        }
+        self.flush(&mut batch, out);
+    }
+
+    /// Gathers the terms of a at `o` as the batch's next row, zeros (the pad of a dot product) outside the windows.
+    fn gather(&self, batch: &mut Batch<R>, o: [usize; 4]) {
+        let layer = self.layer;
+        let moves = |axis: usize| layer.a.map.out[axis] > 0 || (axis < 2 && layer.windows[axis].limit > 0);
+        let what = std::array::from_fn(|axis| if moves(axis) { o[axis] } else { 0 });
+        if batch.len == 0 && batch.first.replace(what) == Some(what) {
+            return;
+        }
+        let row = &mut batch.terms[batch.len * layer.terms..][..layer.terms];
+        let [_, r1, r2] = layer.red;
+        let Some(span) = Span::new(layer, o) else { return row.fill(R::default()) };
+        let whole = span.t0 == (0, layer.red[0]) && span.t1 == (0, r1);
+        if !whole {
+            row.fill(R::default());
+        }
+        // Neighbouring t1 whose runs of t2 touch are one run.
+        let run = r2 * (span.t1.1 - span.t1.0);
+        let touching = span.step[2] == 1 && span.step[1] == r2 || r2 == 1 && span.step[1] == 1;
+        for t0 in span.t0.0..span.t0.1 {
+            let at = span.address + (t0 - span.t0.0) * span.step[0];
+            if touching {
+                self.copy(&mut row[(t0 * r1 + span.t1.0) * r2..][..run], at, 1);
+                continue;
+            }
+            for t1 in span.t1.0..span.t1.1 {
+                let at = at + (t1 - span.t1.0) * span.step[1];
+                self.copy(&mut row[(t0 * r1 + t1) * r2..][..r2], at, span.step[2]);
+            }
+        }
+    }
+
+    fn copy(&self, to: &mut [R], at: usize, step: usize) {
+        if step == 1 {
+            let from = &self.a[at..at + to.len()];
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = (self.convert)(*from));
+        } else {
+            to.iter_mut().enumerate().for_each(|(i, to)| *to = (self.convert)(self.a[at + i * step]));
+        }
+    }
+
+    /// Computes and writes the outputs of the batch's rows, and empties it.
+    fn flush(&self, batch: &mut Batch<R>, out: &mut [u8]) {
+        let (layer, terms) = (self.layer, self.layer.terms);
+        let step = layer.b.as_ref().expect("a dot product has a b").map.out[3];
+        let mut filled = batch.terms.chunks_exact(terms);
+        let rows: [&[R]; ROWS] = std::array::from_fn(|_| filled.next().unwrap_or_default());
+        for o3 in batch.range.0..batch.range.1 {
+            let b = &self.b[batch.b + o3 * step..][..terms];
+            let sums = match batch.len {
+                ROWS => kernel::dot4(rows, b, self.block),
+                len => std::array::from_fn(
+                    |row| if row < len { kernel::dot(rows[row], b, self.block) } else { 0 },
+                ),
+            };
+            for (sum, (params, first)) in sums.into_iter().zip(batch.rows).take(batch.len) {
+                let record = &layer.records[params + o3 * layer.params[3]];
+                let value = requantise(sum, record, layer.lo, layer.hi);
+                put(layer.dtype, out, first + o3 - batch.range.0, value);
+            }
+        }
+        batch.len = 0;
+    }
+}

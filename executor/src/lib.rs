@@ -1,0 +1,5 @@
+//! The executor: the native integer engine, and the node that runs models for fees and defends its claims.
+
+pub mod adversary;
+pub mod engine;
+pub mod node;

@@ -1,0 +1,100 @@
+//! Program files: strict decoding (SPEC 4.3).
+
+use crate::descriptor::{self, DESCRIPTOR_BYTES, Fields};
+use crate::program::HEADER_BYTES;
+use crate::{Constant, DType, Illegal, LayerIndex, Meta, Program, ProgramParts, TensorType, limits};
+
+/// Why bytes are not a program file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// The file does not begin as a program does.
+    #[error("not a Narrows program: the first bytes are not NRWS; give a file that `narrows compile` wrote")]
+    Magic,
+    /// The file ends early.
+    #[error("the program is truncated: {0} more bytes are needed; fetch or compile it again")]
+    Truncated(u64),
+    /// Bytes after the end.
+    #[error("{0} bytes stand after the program's end; fetch or compile it again")]
+    Trailing(u64),
+    /// A field that no compiler writes.
+    #[error("the program is altered or of an unknown version: bad {0}; fetch or compile it again")]
+    Field(&'static str),
+}
+
+/// Why a program file does not load.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// The bytes are not a program's.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// The program breaks a rule.
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: u64) -> Result<&'a [u8], DecodeError> {
+        let short = DecodeError::Truncated(count.saturating_sub(self.0.len() as u64));
+        let split = usize::try_from(count).ok().and_then(|n| self.0.split_at_checked(n));
+        let (head, rest) = split.ok_or(short)?;
+        self.0 = rest;
+        Ok(head)
+    }
+
+    fn u32(&mut self) -> Result<u32, DecodeError> {
+        Ok(Fields(self.take(4)?).u32(0))
+    }
+}
+
+impl Program {
+    /// Reads a program file and checks that the program is legal.
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one program's, or the program breaks a rule of SPEC 5.
+    pub fn decode(bytes: &[u8]) -> Result<Self, LoadError> {
+        let mut reader = Reader(bytes);
+        if reader.0.len() < 4 || reader.take(4)? != b"NRWS" {
+            return Err(DecodeError::Magic.into());
+        }
+        let header = reader.take(HEADER_BYTES as u64)?;
+        let f = Fields(header);
+        let (layer_count, constant_count) = (f.u32(4), f.u32(8));
+        if f.u32(0) != 1 {
+            return Err(DecodeError::Field("version").into());
+        }
+        let dtype = DType::from_code(f.u8(12)).ok_or(DecodeError::Field("input type"))?;
+        let input = TensorType { dtype, elements: u64::from(f.u32(16)) };
+        let descriptors = reader.take(u64::from(layer_count) * DESCRIPTOR_BYTES as u64)?;
+        let (descriptors, _) = descriptors.as_chunks::<DESCRIPTOR_BYTES>();
+        let operators =
+            descriptors.iter().map(|d| descriptor::decode(d).ok_or(DecodeError::Field("descriptor")));
+        let layers = operators.collect::<Result<Vec<_>, _>>()?;
+        let mut constants = Vec::new();
+        for _ in 0..constant_count {
+            let dtype = DType::from_code(reader.take(1)?[0]).ok_or(DecodeError::Field("constant type"))?;
+            let count = u64::from(reader.u32()?) * dtype.bytes() as u64;
+            constants.push(Constant { dtype, bytes: reader.take(count)?.to_vec() });
+        }
+        let meta_length = u64::from(reader.u32()?);
+        if meta_length > limits::MAX_META_BYTES {
+            return Err(DecodeError::Field("meta length").into());
+        }
+        let meta_bytes = reader.take(meta_length)?;
+        if !reader.0.is_empty() {
+            return Err(DecodeError::Trailing(reader.0.len() as u64).into());
+        }
+        let meta: Meta = serde_json::from_slice(meta_bytes).map_err(|_| DecodeError::Field("meta"))?;
+        let parts = ProgramParts { input, layers, constants, reveal_bits: f.u8(14), meta };
+        let program = Self::with_meta_bytes(parts, meta_bytes.to_vec())?;
+        if program.header_bytes() != header {
+            return Err(DecodeError::Field("header").into());
+        }
+        let same = |(i, d): (usize, &[u8; DESCRIPTOR_BYTES])| program.descriptor(LayerIndex(i as u32)) == *d;
+        if !descriptors.iter().enumerate().all(same) {
+            return Err(DecodeError::Field("descriptor").into());
+        }
+        Ok(program)
+    }
+}

@@ -1,0 +1,139 @@
+//! Canonical bytes of headers, descriptors and layer leaves (SPEC 3, 4.1, 4.2).
+
+use narrows_commitment::{Digest, Domain, tagged};
+
+use crate::program::HEADER_BYTES;
+use crate::{Header, IndexMap, LayerIndex, Operator, ProgramParts, Source, Window};
+
+/// Bytes of an encoded operator descriptor.
+pub const DESCRIPTOR_BYTES: usize = 192;
+
+const VERSION: u32 = 1;
+
+pub(crate) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
+    let mut out = Vec::with_capacity(HEADER_BYTES);
+    out.extend_from_slice(&VERSION.to_be_bytes());
+    out.extend_from_slice(&header.layers.to_be_bytes());
+    out.extend_from_slice(&header.constants.to_be_bytes());
+    out.push(header.input.dtype as u8);
+    out.push(header.output.dtype as u8);
+    out.push(header.reveal_bits);
+    out.push(header.max_tensor_depth);
+    out.extend_from_slice(&(header.input.elements as u32).to_be_bytes());
+    out.extend_from_slice(&(header.output.elements as u32).to_be_bytes());
+    out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(&header.meta_hash.0);
+    out.try_into().expect("the fields add up to a header")
+}
+
+/// The descriptor of layer `index`; its references must exist.
+pub(crate) fn encode(parts: &ProgramParts, index: LayerIndex) -> [u8; DESCRIPTOR_BYTES] {
+    let op = &parts.layers[index.0 as usize];
+    let depth = |source: Source| parts.tensor(source).map_or(0, |t| t.depth() as u8);
+    let (a_kind, a_index) = op.a.source.code();
+    let (b_kind, b_index) = op.b.map_or((0, 0), |b| b.source.code());
+    let mut out = vec![op.fold as u8, 1, op.dtype as u8, op.a.dtype as u8];
+    out.extend([op.b.map_or(0, |b| b.dtype as u8), a_kind, b_kind, 0]);
+    out.extend([depth(Source::Layer(index)), depth(op.a.source)]);
+    out.extend([op.b.map_or(0, |b| depth(b.source)), depth(Source::Constant(op.params.constant))]);
+    words(&mut out, &[a_index, b_index, op.params.constant.0, op.split, 0]);
+    words(&mut out, &op.out);
+    words(&mut out, &op.red);
+    words(&mut out, &[op.pad as u32]);
+    map(&mut out, &op.a.map);
+    map(&mut out, &op.b.map_or(IndexMap::default(), |b| b.map));
+    op.windows.iter().for_each(|w| window(&mut out, w));
+    words(&mut out, &op.params.out);
+    words(&mut out, &[op.scale_a as u32, op.scale_b as u32, op.lo as u32, op.hi as u32]);
+    out.try_into().expect("the fields add up to a descriptor")
+}
+
+fn words(out: &mut Vec<u8>, values: &[u32]) {
+    values.iter().for_each(|value| out.extend_from_slice(&value.to_be_bytes()));
+}
+
+fn map(out: &mut Vec<u8>, map: &IndexMap) {
+    words(out, &[map.base]);
+    words(out, &map.out);
+    words(out, &map.red);
+}
+
+fn window(out: &mut Vec<u8>, window: &Window) {
+    words(out, &[window.limit, window.stride]);
+    for half in [window.out_step, window.red_step, window.offset, 0] {
+        out.extend_from_slice(&half.to_be_bytes());
+    }
+}
+
+/// The leaf of layer `index` in the layers tree.
+pub(crate) fn layer_leaf(parts: &ProgramParts, index: LayerIndex) -> Digest {
+    let operator = tagged(Domain::Operator, &[&encode(parts, index)]);
+    tagged(Domain::Layer, &[&index.0.to_be_bytes(), &[1, 1, 0], &operator.0])
+}
+
+/// Reads big-endian fields off an encoded descriptor or header.
+pub(crate) struct Fields<'a>(pub &'a [u8]);
+
+impl Fields<'_> {
+    pub fn u8(&self, at: usize) -> u8 {
+        self.0[at]
+    }
+
+    pub fn u16(&self, at: usize) -> u16 {
+        u16::from_be_bytes([self.0[at], self.0[at + 1]])
+    }
+
+    pub fn u32(&self, at: usize) -> u32 {
+        u32::from_be_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]])
+    }
+
+    pub fn array<const N: usize>(&self, at: usize) -> [u32; N] {
+        std::array::from_fn(|i| self.u32(at + 4 * i))
+    }
+
+    pub fn map(&self, at: usize) -> IndexMap {
+        IndexMap { base: self.u32(at), out: self.array(at + 4), red: self.array(at + 20) }
+    }
+
+    pub fn window(&self, at: usize) -> Window {
+        Window {
+            limit: self.u32(at),
+            stride: self.u32(at + 4),
+            out_step: self.u16(at + 8),
+            red_step: self.u16(at + 10),
+            offset: self.u16(at + 12),
+        }
+    }
+}
+
+/// Decodes a descriptor's fields; `None` for an unknown code. Depths and reserved bytes are the caller's to compare.
+pub(crate) fn decode(bytes: &[u8; DESCRIPTOR_BYTES]) -> Option<Operator> {
+    use crate::{ConstantIndex, DType, Fold, Operand, Params};
+    let f = Fields(bytes);
+    let fold = Fold::from_code(f.u8(0))?;
+    let a_source = Source::from_code(f.u8(5), f.u32(12))?;
+    let a = Operand { source: a_source, dtype: DType::from_code(f.u8(3))?, map: f.map(64) };
+    let b = match f.u8(4) {
+        0 => None,
+        code => {
+            let source = Source::from_code(f.u8(6), f.u32(16))?;
+            Some(Operand { source, dtype: DType::from_code(code)?, map: f.map(96) })
+        }
+    };
+    Some(Operator {
+        fold,
+        dtype: DType::from_code(f.u8(2))?,
+        out: f.array(32),
+        red: f.array(48),
+        a,
+        windows: [f.window(128), f.window(144)],
+        pad: f.u32(60) as i32,
+        b,
+        scale_a: f.u32(176) as i32,
+        scale_b: f.u32(180) as i32,
+        params: Params { constant: ConstantIndex(f.u32(20)), out: f.array(160) },
+        lo: f.u32(184) as i32,
+        hi: f.u32(188) as i32,
+        split: f.u32(24),
+    })
+}

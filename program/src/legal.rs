@@ -1,0 +1,239 @@
+//! Legality (SPEC 5): proved once, so that no evaluation can overflow, read out of range or outgrow the referee.
+
+use crate::{
+    DType, Fold, Header, Illegal, LayerIndex, Operand, Operator, ProgramParts, Rule, Source, TensorType,
+    record,
+};
+
+/// The named limits of SPEC 5.
+pub mod limits {
+    /// Most layers, and most constants.
+    pub const MAX_COUNT: u64 = 1 << 20;
+    /// Most elements of a tensor.
+    pub const MAX_ELEMENTS: u64 = (1 << 31) - 1;
+    /// Most elements of the input, and of the output.
+    pub const MAX_PUBLIC_ELEMENTS: u64 = 1 << 24;
+    /// Most terms of a fold.
+    pub const MAX_TERMS: u64 = 1 << 24;
+    /// Most bytes of the meta section.
+    pub const MAX_META_BYTES: u64 = 1 << 24;
+    /// Most terms of a segment.
+    pub const MAX_SPLIT: u32 = 1 << 16;
+    /// Most segments of a fold.
+    pub const MAX_SEGMENTS: u64 = 256;
+    /// Most tiles that a step opens of one operand.
+    pub const MAX_STEP_TILES: u64 = 192;
+    /// Greatest number of levels in a reveal.
+    pub const MAX_REVEAL_BITS: u8 = 6;
+    /// Every intermediate stays below this magnitude.
+    pub const BOUND: u128 = 1 << 62;
+}
+
+use limits::{BOUND, MAX_COUNT, MAX_ELEMENTS, MAX_META_BYTES, MAX_PUBLIC_ELEMENTS};
+
+type Checked = Result<(), (Rule, String)>;
+
+fn ensure(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Checked {
+    if holds { Ok(()) } else { Err((rule, what())) }
+}
+
+/// Checks every rule; gives the header that a legal program has.
+pub(crate) fn check(parts: &ProgramParts, meta_bytes: &[u8]) -> Result<Header, Illegal> {
+    let whole = |(rule, what)| Illegal { rule, layer: None, what };
+    counts(parts, meta_bytes).map_err(whole)?;
+    for (index, operator) in parts.layers.iter().enumerate() {
+        let index = LayerIndex(index as u32);
+        layer(parts, index, operator).map_err(|(rule, what)| Illegal { rule, layer: Some(index), what })?;
+    }
+    for (index, constant) in parts.constants.iter().enumerate() {
+        records(constant).map_err(|(rule, what)| whole((rule, format!("constant {index}: {what}"))))?;
+    }
+    let missing = || whole((Rule::Counts, "no layer".into()));
+    let header = parts.header(meta_bytes).ok_or_else(missing)?;
+    ensure(header.output.elements <= MAX_PUBLIC_ELEMENTS, Rule::Counts, || "the output is too large".into())
+        .map_err(whole)?;
+    Ok(header)
+}
+
+fn counts(parts: &ProgramParts, meta_bytes: &[u8]) -> Checked {
+    let count = |n: usize| (1..=MAX_COUNT).contains(&(n as u64));
+    let rule = Rule::Counts;
+    ensure(count(parts.layers.len()), rule, || format!("{} layers", parts.layers.len()))?;
+    ensure(count(parts.constants.len()), rule, || format!("{} constants", parts.constants.len()))?;
+    ensure(meta_bytes.len() as u64 <= MAX_META_BYTES, rule, || "the meta section is too long".into())?;
+    let bits = parts.reveal_bits;
+    ensure((1..=limits::MAX_REVEAL_BITS).contains(&bits), rule, || format!("a reveal of {bits} levels"))?;
+    let input = parts.input;
+    let sized = (1..=MAX_PUBLIC_ELEMENTS).contains(&input.elements) && input.dtype.is_integer();
+    ensure(sized, rule, || format!("an input of {} elements of {:?}", input.elements, input.dtype))?;
+    for (index, constant) in parts.constants.iter().enumerate() {
+        let elements = constant.tensor().elements;
+        let whole = constant.bytes.len() % constant.dtype.bytes() == 0;
+        ensure(whole && (1..=MAX_ELEMENTS).contains(&elements), rule, || {
+            format!("constant {index} has {elements} elements")
+        })?;
+    }
+    Ok(())
+}
+
+fn layer(parts: &ProgramParts, index: LayerIndex, op: &Operator) -> Checked {
+    let dims = op.out.iter().chain(&op.red).all(|d| *d >= 1);
+    ensure(dims, Rule::Counts, || "a dimension is 0".into())?;
+    let (elements, terms) = (op.elements(), op.terms());
+    ensure(elements <= MAX_ELEMENTS, Rule::Counts, || format!("{elements} output elements"))?;
+    ensure(terms <= limits::MAX_TERMS, Rule::Counts, || format!("{terms} terms"))?;
+    let a = operand(parts, index, &op.a)?;
+    let b = op.b.as_ref().map(|b| operand(parts, index, b)).transpose()?;
+    let params = parts.tensor(Source::Constant(op.params.constant)).filter(|t| t.dtype == DType::Params);
+    let params =
+        params.ok_or((Rule::Reference, format!("constant {} is no list of records", op.params.constant)))?;
+    shape(op)?;
+    addresses(op, a, b, params)?;
+    windows(op)?;
+    bound(parts, op)?;
+    witness(op, a, b)
+}
+
+fn operand(parts: &ProgramParts, index: LayerIndex, operand: &Operand) -> Result<TensorType, (Rule, String)> {
+    let earlier = !matches!(operand.source, Source::Layer(source) if source >= index);
+    ensure(earlier, Rule::Reference, || format!("reads {:?}, which is not earlier", operand.source))?;
+    let none = || (Rule::Reference, format!("reads {:?}, which does not exist", operand.source));
+    let tensor = parts.tensor(operand.source).ok_or_else(none)?;
+    let right = tensor.dtype == operand.dtype && tensor.dtype.is_integer();
+    ensure(right, Rule::Reference, || format!("reads {:?} as {:?}", operand.source, operand.dtype))?;
+    Ok(tensor)
+}
+
+fn shape(op: &Operator) -> Checked {
+    let rule = Rule::Shape;
+    ensure(op.dtype.is_integer(), rule, || "an output of records".into())?;
+    ensure(op.b.is_some() == op.fold.has_b(), rule, || {
+        format!("{:?} with a wrong number of operands", op.fold)
+    })?;
+    let pad = if op.fold == Fold::Max { op.a.dtype.min() } else { 0 };
+    ensure(i64::from(op.pad) == pad, rule, || format!("pad {} for {:?}", op.pad, op.fold))?;
+    let (lo, hi) = (i64::from(op.lo), i64::from(op.hi));
+    let range = op.dtype.min() <= lo && lo <= hi && hi <= op.dtype.max();
+    ensure(range, rule, || format!("an output range of {lo}…{hi} in {:?}", op.dtype))?;
+    for window in &op.windows {
+        let absent = *window == crate::Window::default();
+        let present = window.limit > 0 && window.stride > 0 && window.out_step > 0 && window.red_step > 0;
+        ensure(absent || present, rule, || format!("a malformed window {window:?}"))?;
+    }
+    if op.fold == Fold::Pair {
+        let single = op.terms() == 1 && op.windows.iter().all(|w| w.limit == 0);
+        return ensure(single, rule, || "a pair with more than one term or a window".into());
+    }
+    ensure(op.scale_a == 0 && op.scale_b == 0, rule, || "scales without a pair".into())
+}
+
+/// The greatest address that a map without windows reaches.
+fn reach(op: &Operator, out: &[u32; 4], red: &[u32; 3], base: u32) -> u128 {
+    let step = |(dim, stride): (&u32, &u32)| u128::from(dim - 1) * u128::from(*stride);
+    let outs: u128 = op.out.iter().zip(out).map(step).sum();
+    let reds: u128 = op.red.iter().zip(red).map(step).sum();
+    u128::from(base) + outs + reds
+}
+
+fn addresses(op: &Operator, a: TensorType, b: Option<TensorType>, params: TensorType) -> Checked {
+    let mut greatest = reach(op, &op.a.map.out, &op.a.map.red, op.a.map.base);
+    for (axis, window) in op.windows.iter().enumerate().filter(|(_, w)| w.limit > 0) {
+        let last = u128::from(op.out[axis] - 1) * u128::from(window.out_step)
+            + u128::from(op.red[axis] - 1) * u128::from(window.red_step);
+        let position = last.saturating_sub(u128::from(window.offset)).min(u128::from(window.limit - 1));
+        greatest += position * u128::from(window.stride);
+    }
+    let below = |address: u128, tensor: TensorType, name| {
+        let elements = tensor.elements;
+        ensure(address < u128::from(elements), Rule::Address, || {
+            format!("address {address} of {name}, which has {elements} elements")
+        })
+    };
+    below(greatest, a, "operand a")?;
+    if let (Some(operand), Some(tensor)) = (&op.b, b) {
+        below(reach(op, &operand.map.out, &operand.map.red, operand.map.base), tensor, "operand b")?;
+    }
+    below(reach(op, &op.params.out, &[0; 3], 0), params, "the records")
+}
+
+/// For max: every output position has a term inside each window.
+fn windows(op: &Operator) -> Checked {
+    if op.fold != Fold::Max {
+        return Ok(());
+    }
+    for (axis, window) in op.windows.iter().enumerate().filter(|(_, w)| w.limit > 0) {
+        for o in 0..op.out[axis] {
+            let start = i64::from(o) * i64::from(window.out_step) - i64::from(window.offset);
+            let step = i64::from(window.red_step);
+            // The first term at or after position 0, which is the only candidate that can matter.
+            let first = if start >= 0 { 0 } else { (-start + step - 1) / step };
+            let inside = first < i64::from(op.red[axis]) && start + first * step < i64::from(window.limit);
+            ensure(inside, Rule::Window, || format!("an empty window at position {o} of axis {axis}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn records(constant: &crate::Constant) -> Checked {
+    if constant.dtype != DType::Params {
+        return Ok(());
+    }
+    let (chunks, _) = constant.bytes.as_chunks::<16>();
+    for (index, bytes) in chunks.iter().enumerate() {
+        let good = record::decode(bytes).is_some_and(|(_, m, s)| m >= 1 && (1..=62).contains(&s));
+        ensure(good, Rule::Record, || format!("record {index} is malformed"))?;
+    }
+    Ok(())
+}
+
+fn bound(parts: &ProgramParts, op: &Operator) -> Checked {
+    let magnitude = |dtype: DType| u128::from(dtype.min().unsigned_abs());
+    let (a, b) = (magnitude(op.a.dtype), op.b.map_or(1, |b| magnitude(b.dtype)));
+    let acc = match op.fold {
+        Fold::Dot => u128::from(op.terms()) * a * b,
+        Fold::Sum => u128::from(op.terms()) * a,
+        Fold::Max => a,
+        Fold::Pair => a * u128::from(op.scale_a.unsigned_abs()) + b * u128::from(op.scale_b.unsigned_abs()),
+    };
+    ensure(acc < BOUND, Rule::Bound, || format!("accumulators may reach {acc}"))?;
+    let constant = &parts.constants[op.params.constant.0 as usize];
+    let (chunks, _) = constant.bytes.as_chunks::<16>();
+    for (index, (bias, m, s)) in chunks.iter().filter_map(record::decode).enumerate() {
+        let half = 1u128 << u32::from(s).saturating_sub(1).min(100);
+        let greatest = (acc + u128::from(bias.unsigned_abs())) * u128::from(m) + half;
+        ensure(greatest < BOUND, Rule::Bound, || {
+            format!("with record {index}, intermediates may reach {greatest}")
+        })?;
+    }
+    Ok(())
+}
+
+/// The most tiles of an operand that `terms` neighbouring terms touch.
+fn tiles(op: &Operator, operand: &Operand, tensor: TensorType, terms: u64) -> u64 {
+    let row = u64::from(op.red[2]);
+    let rows = u64::from(op.red[0]) * u64::from(op.red[1]);
+    let rows = if row >= op.terms() { 1 } else { rows.min(terms.div_ceil(row) + 1) };
+    let in_row = row.min(terms);
+    let step = u64::from(operand.map.red[2]) * operand.dtype.bytes() as u64;
+    let per_row = if step >= 128 { in_row } else { (in_row - 1) * step / 128 + 2 };
+    tensor.tiles().min(rows * per_row)
+}
+
+fn witness(op: &Operator, a: TensorType, b: Option<TensorType>) -> Checked {
+    let rule = Rule::Witness;
+    ensure((1..=limits::MAX_SPLIT).contains(&op.split), rule, || format!("segments of {} terms", op.split))?;
+    let segments = op.segments();
+    ensure(segments <= limits::MAX_SEGMENTS, rule, || format!("{segments} segments; raise the split"))?;
+    let terms = op.terms().min(u64::from(op.split));
+    let fits = |operand: &Operand, tensor, name| {
+        let count = tiles(op, operand, tensor, terms);
+        ensure(count <= limits::MAX_STEP_TILES, rule, || {
+            format!("a step opens {count} tiles of operand {name}; lower the split")
+        })
+    };
+    fits(&op.a, a, "a")?;
+    if let (Some(operand), Some(tensor)) = (&op.b, b) {
+        fits(operand, tensor, "b")?;
+    }
+    Ok(())
+}

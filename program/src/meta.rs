@@ -1,0 +1,60 @@
+//! What people want to know of a program; nothing is computed from it. Scales are bit patterns of f32 values.
+
+use narrows_commitment::Digest;
+use serde::{Deserialize, Serialize};
+
+/// The meta section (SPEC 6), bound into the program's root by its hash.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Meta {
+    /// The model's name.
+    pub name: String,
+    /// Hash of the source file.
+    pub source: Digest,
+    /// The compiler that wrote the program, and its version.
+    pub compiler: String,
+    /// Hash of the calibration samples.
+    pub calibration: Digest,
+    /// The fidelity profile.
+    pub profile: String,
+    /// The input tensor.
+    pub input: TensorMeta,
+    /// The output tensor.
+    pub output: TensorMeta,
+    /// The layers, in order; may be empty for a program with no source.
+    pub layers: Vec<LayerMeta>,
+}
+
+/// A public tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorMeta {
+    /// Its name in the source model.
+    pub name: String,
+    /// Its shape in the source model's order of axes.
+    pub shape: Vec<u32>,
+    /// The f32 bit pattern of its scale: real value = integer x scale.
+    pub scale_bits: u32,
+}
+
+/// A layer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LayerMeta {
+    /// The source model's nodes that this layer computes, in their own names.
+    pub nodes: Vec<String>,
+    /// The source model's operator types of those nodes.
+    pub operators: Vec<String>,
+    /// The f32 bit pattern of its output's scale.
+    pub scale_bits: u32,
+    /// The output's shape, channels last.
+    pub shape: Vec<u32>,
+}
+
+impl LayerMeta {
+    /// The nodes' names joined by ` + `.
+    #[must_use]
+    pub fn label(&self) -> String {
+        self.nodes.join(" + ")
+    }
+}

@@ -1,0 +1,29 @@
+//! The digits model of `fixtures/`, as a program that is committed there.
+
+use narrows_program::{LayerIndex, Program};
+
+/// The committed program.
+///
+/// # Panics
+/// When the fixture is damaged.
+#[must_use]
+pub fn program() -> Program {
+    Program::decode(include_bytes!("../../fixtures/digits/digits.narrows")).expect("the fixture is a program")
+}
+
+/// A real digit's canonical bytes.
+#[must_use]
+pub fn input() -> Vec<u8> {
+    include_bytes!("../../fixtures/digits/sample.bin").to_vec()
+}
+
+/// A layer of several tiles whose elements have several segments.
+///
+/// # Panics
+/// When the fixture has none.
+#[must_use]
+pub fn segmented_layer(program: &Program) -> LayerIndex {
+    let fits = |layer: &narrows_program::Operator| layer.segments() > 1 && layer.output_bytes() > 128;
+    let index = program.layers().iter().position(fits).expect("the digits program has a segmented layer");
+    LayerIndex(index as u32)
+}

@@ -1,0 +1,8 @@
+//! What the end-to-end, differential and adversarial tests share.
+
+pub mod arena;
+pub mod copies;
+pub mod digits;
+pub mod oracle;
+pub mod random_program;
+pub mod twin;

@@ -1,0 +1,121 @@
+//! The answer that engines are judged by: SPEC 2 read aloud, one element and one term at a time, in 128 bits.
+//!
+//! It shares no code with any engine or referee, not even the reading of elements.
+
+use std::ops::Range;
+
+use narrows_program::{DType, Fold, LayerIndex, Operand, Operator, Program, Source, Window};
+
+/// Every layer's canonical output bytes.
+///
+/// # Panics
+/// When `input` is not the program's input: a mistake of the test.
+#[must_use]
+pub fn run(program: &Program, input: &[u8]) -> Vec<Vec<u8>> {
+    assert_eq!(input.len() as u64, program.header().input.bytes(), "the input's size");
+    let mut outputs: Vec<Vec<u8>> = Vec::new();
+    for index in 0..program.header().layers {
+        outputs.push(layer(program, input, &outputs, LayerIndex(index)));
+    }
+    outputs
+}
+
+/// The canonical output bytes of one layer, given the input and the outputs of the layers before it, true or not.
+#[must_use]
+pub fn layer(program: &Program, input: &[u8], outputs: &[Vec<u8>], index: LayerIndex) -> Vec<u8> {
+    let op = program.layer(index);
+    let bytes = |source: Source| match source {
+        Source::Input => input,
+        Source::Constant(index) => &program.constant(index).bytes,
+        Source::Layer(index) => &outputs[index.0 as usize],
+    };
+    let (a, b) = (bytes(op.a.source), op.b.map(|b| bytes(b.source)));
+    let params = &program.constant(op.params.constant).bytes;
+    let elements = (0..op.elements()).map(|e| element(op, a, b, params, e));
+    elements.flat_map(|y| y.to_le_bytes().into_iter().take(op.dtype.bytes())).collect()
+}
+
+/// Element `index` of an operator's output, of the canonical bytes of its operands and of its records.
+#[must_use]
+pub fn element(op: &Operator, a: &[u8], b: Option<&[u8]>, params: &[u8], index: u64) -> i64 {
+    let acc = fold(op, a, b, index, 0..op.terms());
+    finalise(op, params, index, acc)
+}
+
+/// The fold of some terms of an element (SPEC 2.4).
+#[must_use]
+pub fn fold(op: &Operator, a: &[u8], b: Option<&[u8]>, index: u64, terms: Range<u64>) -> i128 {
+    let o = coordinates(op, index);
+    let values = terms.map(|t| term(op, a, b, o, t));
+    match op.fold {
+        Fold::Max => values.max().expect("a segment has terms"),
+        Fold::Dot | Fold::Sum | Fold::Pair => values.sum(),
+    }
+}
+
+/// Requantises an element's accumulator with its record (SPEC 2.3).
+#[must_use]
+pub fn finalise(op: &Operator, params: &[u8], index: u64, acc: i128) -> i64 {
+    let o = coordinates(op, index);
+    let at: i128 = (0..4).map(|i| o[i] * i128::from(op.params.out[i])).sum();
+    let record = &params[16 * at as usize..][..16];
+    let (bias, m, s) = (little_endian(&record[..8]), unsigned(&record[8..12]), record[12]);
+    let divisor = 1i128 << s;
+    // Euclidean division by a positive number is the floor.
+    let y = ((acc + bias) * m + divisor / 2).div_euclid(divisor);
+    y.max(op.lo.into()).min(op.hi.into()) as i64
+}
+
+fn coordinates(op: &Operator, index: u64) -> [i128; 4] {
+    let [_, o1, o2, o3] = op.out.map(u64::from);
+    [index / (o1 * o2 * o3), index / (o2 * o3) % o1, index / o3 % o2, index % o3].map(i128::from)
+}
+
+fn term(op: &Operator, a: &[u8], b: Option<&[u8]>, o: [i128; 4], t: u64) -> i128 {
+    let [_, r1, r2] = op.red.map(u64::from);
+    let t = [t / (r1 * r2), t / r2 % r1, t % r2].map(i128::from);
+    let a = value_of_a(op, a, o, t);
+    let b = op.b.as_ref().zip(b).map(|(operand, bytes)| read(operand.dtype, bytes, address(operand, o, t)));
+    match (op.fold, b) {
+        (Fold::Dot, Some(b)) => a * b,
+        (Fold::Pair, Some(b)) => a * i128::from(op.scale_a) + b * i128::from(op.scale_b),
+        (Fold::Sum | Fold::Max, None) => a,
+        (fold, b) => panic!("{fold:?} with b = {b:?} is illegal"),
+    }
+}
+
+fn value_of_a(op: &Operator, a: &[u8], o: [i128; 4], t: [i128; 3]) -> i128 {
+    let mut at = address(&op.a, o, t);
+    for w in 0..2 {
+        let Window { limit, stride, out_step, red_step, offset } = op.windows[w];
+        if limit > 0 {
+            let v = o[w] * i128::from(out_step) + t[w] * i128::from(red_step) - i128::from(offset);
+            if v < 0 || v >= i128::from(limit) {
+                return op.pad.into();
+            }
+            at += v * i128::from(stride);
+        }
+    }
+    read(op.a.dtype, a, at)
+}
+
+fn address(operand: &Operand, o: [i128; 4], t: [i128; 3]) -> i128 {
+    let map = &operand.map;
+    let out: i128 = (0..4).map(|i| o[i] * i128::from(map.out[i])).sum();
+    let red: i128 = (0..3).map(|k| t[k] * i128::from(map.red[k])).sum();
+    i128::from(map.base) + out + red
+}
+
+fn read(dtype: DType, bytes: &[u8], at: i128) -> i128 {
+    let width = dtype.bytes();
+    little_endian(&bytes[at as usize * width..][..width])
+}
+
+fn unsigned(bytes: &[u8]) -> i128 {
+    bytes.iter().rev().fold(0, |value, byte| value << 8 | i128::from(*byte))
+}
+
+fn little_endian(bytes: &[u8]) -> i128 {
+    let (value, range) = (unsigned(bytes), 1i128 << (8 * bytes.len()));
+    if value >= range / 2 { value - range } else { value }
+}

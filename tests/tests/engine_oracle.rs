@@ -1,0 +1,217 @@
+//! The native engine against the oracle, bit for bit, on random legal programs.
+
+use std::collections::BTreeSet;
+
+use narrows_executor::engine::Engine;
+use narrows_program::{
+    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Meta, Operand, Operator, Params, Program,
+    ProgramParts, Source, TensorType, Window, record,
+};
+use narrows_tests::{oracle, random_program};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+fn agree((program, input): (Program, Vec<u8>)) -> Result<(), TestCaseError> {
+    let engine = Engine::new(&program).run(&input);
+    let oracle = oracle::run(&program, &input);
+    for (index, (engine, oracle)) in engine.expect("the input fits").iter().zip(&oracle).enumerate() {
+        prop_assert_eq!(engine, oracle, "layer {}: {:?}", index, program.layers()[index]);
+    }
+    Ok(())
+}
+
+/// At least 3000 programs a test; more by PROPTEST_CASES.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.max(3000), ..default }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn engine_is_the_oracle(case in random_program::program()) {
+        agree(case)?;
+    }
+
+    #[test]
+    fn dot_is_the_oracle(case in random_program::program_with(Fold::Dot, 1..=1)) {
+        agree(case)?;
+    }
+
+    #[test]
+    fn sum_is_the_oracle(case in random_program::program_with(Fold::Sum, 1..=1)) {
+        agree(case)?;
+    }
+
+    #[test]
+    fn max_is_the_oracle(case in random_program::program_with(Fold::Max, 1..=1)) {
+        agree(case)?;
+    }
+
+    #[test]
+    fn pair_is_the_oracle(case in random_program::program_with(Fold::Pair, 1..=1)) {
+        agree(case)?;
+    }
+
+    #[test]
+    fn a_lie_is_computed_on_consistently((program, input) in random_program::program(), at in any::<u32>()) {
+        // Lying in a layer is evaluating the program with that layer's output replaced: layers before it stay, and
+        // each layer after it is what the oracle says of the outputs before that.
+        let liar = at as usize % program.layers().len();
+        let honest = oracle::run(&program, &input);
+        let mut lie = |layer: LayerIndex, bytes: &mut Vec<u8>| {
+            if layer.0 as usize == liar {
+                let last = bytes.len() - 1;
+                bytes[last] ^= 0x55;
+            }
+        };
+        let outputs = Engine::new(&program).run_with(&input, &mut lie).expect("the input fits");
+        prop_assert_eq!(&outputs[..liar], &honest[..liar]);
+        prop_assert_ne!(&outputs[liar], &honest[liar]);
+        for index in liar + 1..outputs.len() {
+            let layer = LayerIndex(index as u32);
+            prop_assert_eq!(&outputs[index], &oracle::layer(&program, &input, &outputs, layer), "layer {}", index);
+        }
+    }
+}
+
+/// What a random program shows of the operator set; a generator that lost a feature would weaken every test here.
+#[test]
+fn random_programs_cover_the_operator_set() {
+    let mut seen = BTreeSet::new();
+    let mut layers = 0;
+    let mut runner = TestRunner::deterministic();
+    let strategy = random_program::program();
+    for _ in 0..1500 {
+        let (program, input) = strategy.new_tree(&mut runner).expect("a program").current();
+        layers += program.layers().len();
+        for (op, output) in program.layers().iter().zip(oracle::run(&program, &input)) {
+            let mut see = |holds: bool, what: &str| {
+                if holds {
+                    seen.insert(format!("{:?} {what}", op.fold));
+                }
+            };
+            for dtype in [DType::I8, DType::I16, DType::I32] {
+                see(op.a.dtype == dtype, &format!("a {dtype:?}"));
+                see(op.b.is_some_and(|b| b.dtype == dtype), &format!("b {dtype:?}"));
+                see(op.dtype == dtype, &format!("output {dtype:?}"));
+            }
+            let values: Vec<i64> =
+                (0..op.elements() as usize).filter_map(|i| op.dtype.read(&output, i)).collect();
+            see(values.iter().any(|v| *v > op.lo.into() && *v < op.hi.into()), "inside the clip");
+            see(values.contains(&op.lo.into()) && values.contains(&op.hi.into()), "at both ends of the clip");
+            see(op.windows.iter().all(|w| w.limit > 0), "two windows");
+            see(op.windows.iter().any(|w| w.limit > 0 && w.offset > 0), "padding");
+            see(op.windows.iter().any(|w| w.limit > 0 && w.out_step > 1), "a stride");
+            see(op.windows.iter().any(|w| w.limit > 0 && w.red_step > 1), "a dilation");
+            see(op.terms() > 512, "many terms");
+            see(op.segments() > 1, "segments");
+            see(op.out[2] > 1 && op.out[3] > 1, "groups");
+        }
+    }
+    let common = ["a I8", "a I16", "a I32", "output I8", "output I16", "output I32"];
+    let common = common.into_iter().chain(["inside the clip", "at both ends of the clip", "groups"]);
+    let windows = ["two windows", "padding", "a stride", "a dilation", "many terms", "segments"];
+    for fold in [Fold::Dot, Fold::Sum, Fold::Max, Fold::Pair] {
+        let b = ["b I8", "b I16", "b I32"].into_iter().filter(|_| fold.has_b());
+        let windows = windows.into_iter().filter(|_| fold != Fold::Pair);
+        for what in common.clone().chain(b).chain(windows) {
+            assert!(seen.contains(&format!("{fold:?} {what}")), "no random program shows {fold:?} {what}");
+        }
+    }
+    assert!(layers > 3000, "programs are mostly rejected: {layers} layers");
+}
+
+/// Layers large enough that the engine divides them into pieces, between rows and within them.
+#[test]
+fn large_layers_are_the_oracle() {
+    let same = |limit, stride, step| Window { limit, stride, out_step: step, red_step: 1, offset: 1 };
+    let image = [same(50, 50 * 24, 1), same(50, 24, 1)];
+    let map = |out, red| IndexMap { base: 0, out, red };
+    let (taps, none) = (map([0; 4], [0, 0, 1]), [Window::default(); 2]);
+    let weights = map([0, 0, 0, 216], [72, 24, 1]);
+    let halved = [same(50, 50 * 24, 2), same(50, 24, 2)];
+    let pixels = map([50 * 24, 24, 0, 1], [0; 3]);
+    let cases = [
+        ("convolution", Fold::Dot, [50, 50, 1, 5], [3, 3, 24], taps, image, Some(weights)),
+        (
+            "depthwise",
+            Fold::Dot,
+            [50, 50, 24, 1],
+            [3, 3, 1],
+            map([0, 0, 1, 0], [0; 3]),
+            image,
+            Some(map([0, 0, 9, 0], [3, 1, 0])),
+        ),
+        ("linear", Fold::Dot, [1, 1, 1, 5003], [1, 1, 120], taps, none, Some(map([0, 0, 0, 7], [0, 0, 1]))),
+        (
+            "rows divided unevenly",
+            Fold::Dot,
+            [1, 1, 3, 5003],
+            [1, 1, 120],
+            map([0, 0, 110, 0], [0, 0, 1]),
+            none,
+            Some(map([0, 0, 0, 7], [0, 0, 1])),
+        ),
+        (
+            "transposed",
+            Fold::Dot,
+            [1, 1, 190, 120],
+            [1, 1, 180],
+            map([0, 0, 180, 0], [0, 0, 1]),
+            none,
+            Some(map([0, 0, 0, 1], [0, 0, 120])),
+        ),
+        ("max", Fold::Max, [25, 25, 1, 24], [3, 3, 1], map([0, 0, 0, 1], [0; 3]), halved, None),
+        ("global sum", Fold::Sum, [1, 1, 1, 24], [50, 50, 1], map([0, 0, 0, 1], [1200, 24, 0]), none, None),
+        ("sum of many", Fold::Sum, [100, 40, 1, 96], [1, 1, 2], map([300, 5, 0, 1], [0, 0, 11]), none, None),
+        ("pair", Fold::Pair, [50, 50, 1, 24], [1; 3], pixels, none, Some(pixels)),
+        (
+            "pair, broadcast",
+            Fold::Pair,
+            [90, 80, 1, 120],
+            [1; 3],
+            map([24, 9, 0, 1], [0; 3]),
+            none,
+            Some(map([0, 0, 0, 1], [0; 3])),
+        ),
+    ];
+    for (name, fold, out, red, a, windows, b) in cases {
+        let bytes =
+            |salt: u32| (0..60_000u32).map(move |i| ((i + salt).wrapping_mul(2_654_435_761) >> 24) as u8);
+        let record = record::encode(-1500, 3 << 16, 20);
+        let operand = |source, map| Operand { source, dtype: DType::I8, map };
+        let op = Operator {
+            fold,
+            dtype: DType::I16,
+            out,
+            red,
+            a: operand(Source::Input, a),
+            windows,
+            pad: if fold == Fold::Max { -128 } else { 0 },
+            b: b.map(|map| operand(Source::Constant(ConstantIndex(1)), map)),
+            scale_a: if fold == Fold::Pair { 300 } else { 0 },
+            scale_b: if fold == Fold::Pair { -77 } else { 0 },
+            params: Params { constant: ConstantIndex(0), out: [0; 4] },
+            lo: -30_000,
+            hi: 30_000,
+            split: 64,
+        };
+        let parts = ProgramParts {
+            input: TensorType { dtype: DType::I8, elements: 60_000 },
+            layers: vec![op],
+            constants: vec![
+                Constant { dtype: DType::Params, bytes: record.to_vec() },
+                Constant { dtype: DType::I8, bytes: bytes(7).collect() },
+            ],
+            reveal_bits: 4,
+            meta: Meta::default(),
+        };
+        let program = Program::new(parts).expect(name);
+        let input: Vec<u8> = bytes(1).collect();
+        let engine = Engine::new(&program).run(&input).expect("the input fits");
+        assert!(engine == oracle::run(&program, &input), "{name}");
+    }
+}
