@@ -184,3 +184,24 @@ async fn attack_31_a_journal_of_another_chain_is_refused() {
     let error = node.tick(&mut other).await.expect_err("another chain");
     assert!(error.to_string().contains("no longer confirms"), "{error}");
 }
+
+#[tokio::test]
+async fn a_watchtower_without_money_says_so_and_disputes_once_it_has_some() {
+    let program = Arc::new(digits::program());
+    let mut chain = chain(&program, None);
+    let folder = tempfile::tempdir().expect("a folder");
+    let poor = Account([0x77; 20]);
+    let mut liar = executor(&program, Arc::new(WrongOutput), &folder.path().join("liar"));
+    let journal = Inbox::open(&folder.path().join("poor")).expect("a journal");
+    let temper = Arc::new(HonestTemper);
+    let programs = vec![Arc::clone(&program)];
+    let mut node = WatchtowerNode::new(poor, programs, Backend::Flex, temper, keccak(b"poor"), journal);
+    liar.tick(&mut chain).await.expect("a tick");
+    let error = node.tick(&mut chain).await.expect_err("no bond to stake");
+    assert!(error.to_string().contains("fund it"), "{error}");
+    chain.fund(poor, FUNDS).expect("funds");
+    node.tick(&mut chain).await.expect("a tick");
+    assert_eq!(node.ledger().matches.len(), 0, "its own opening is seen at the next tick");
+    node.tick(&mut chain).await.expect("a tick");
+    assert_eq!(node.ledger().matches.len(), 1);
+}

@@ -62,7 +62,6 @@ pub enum Action {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tried {
-    Open(ClaimId),
     Move(MatchId, StateHash),
     Reclaim(MatchId),
 }
@@ -143,12 +142,12 @@ impl WatchtowerNode {
         });
         let pending: Vec<(ClaimId, ClaimEntry)> = pending.map(|(id, claim)| (*id, claim.clone())).collect();
         for (id, claim) in pending {
-            self.checked.insert(id);
             let begun = Instant::now();
             let trace = match self.trace(claim.job).await? {
                 Ok(trace) => trace,
                 Err(reason) => {
                     actions.push(Action::Skipped(id, reason));
+                    self.checked.insert(id);
                     continue;
                 }
             };
@@ -160,12 +159,13 @@ impl WatchtowerNode {
                 took: begun.elapsed(),
             });
             let playing = self.ledger.open_matches(id).any(|(_, m)| m.challenger == self.account);
-            if self.temper.disputes(own == claim.trace_root) && !playing && self.tried.insert(Tried::Open(id))
-            {
+            if self.temper.disputes(own == claim.trace_root) && !playing {
                 let commitment = self.commitment(id, own);
                 let bond = chain.parameters().challenger_bond;
                 self.send(chain, bond, Call::Open { claim: id, commitment }, actions)?;
             }
+            // Only now: a dispute that the chain or an empty purse cut short is opened again.
+            self.checked.insert(id);
         }
         Ok(())
     }
@@ -236,8 +236,8 @@ impl WatchtowerNode {
                 _ => None,
             };
             if let Some(call) = call {
-                self.tried.insert(tried);
                 self.send(chain, Wei(0), call, actions)?;
+                self.tried.insert(tried);
             }
         }
         Ok(())
@@ -252,10 +252,10 @@ impl WatchtowerNode {
         let overtaken: Vec<MatchId> = overtaken.map(|(id, _)| *id).collect();
         for match_id in overtaken {
             let open = chain.match_state(match_id)?.is_some_and(|view| view.state.phase < Phase::Won);
-            self.tried.insert(Tried::Reclaim(match_id));
             if open {
                 self.send(chain, Wei(0), Call::Reclaim { match_id }, actions)?;
             }
+            self.tried.insert(Tried::Reclaim(match_id));
         }
         if chain.owed(self.account)? > Wei(0) {
             self.send(chain, Wei(0), Call::Withdraw, actions)?;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use narrows_bisection::players::Executor;
 use narrows_bisection::{
-    Account, Call, ClaimId, ClaimStatus, JobId, Ledger, MatchId, Side, StateHash, Trace, Wei,
+    Account, BlockTime, Call, ClaimId, ClaimStatus, JobId, Ledger, MatchId, Side, StateHash, Trace, Wei,
 };
 use narrows_commitment::ProgramRoot;
 use narrows_contracts::{Chain, ChainError, Inbox, InboxError, Receipt, Transaction};
@@ -48,7 +48,8 @@ pub enum Action {
 enum Tried {
     Job(JobId),
     Move(MatchId, StateHash),
-    Finalise(ClaimId),
+    /// At most one attempt a second: what forbids it now may end without an event.
+    Finalise(ClaimId, BlockTime),
 }
 
 /// An executor.
@@ -115,7 +116,6 @@ impl ExecutorNode {
         });
         let due: Vec<JobId> = due.map(|(id, _)| *id).collect();
         for job in due {
-            self.tried.insert(Tried::Job(job));
             match self.trace(job).await? {
                 Ok(trace) => {
                     let call = Call::PostClaim {
@@ -129,6 +129,8 @@ impl ExecutorNode {
                 }
                 Err(reason) => actions.push(Action::Skipped(job, reason)),
             }
+            // Only now: an attempt that the chain or an empty purse cut short is made again.
+            self.tried.insert(Tried::Job(job));
         }
         Ok(())
     }
@@ -179,8 +181,8 @@ impl ExecutorNode {
                 _ => None,
             };
             if let Some(call) = call {
-                self.tried.insert(tried);
                 self.send(chain, Wei(0), call, actions)?;
+                self.tried.insert(tried);
             }
         }
         Ok(())
@@ -194,12 +196,12 @@ impl ExecutorNode {
             claim.executor == self.account
                 && claim.status == ClaimStatus::Pending
                 && (quiet || now >= claim.hard_end)
-                && !self.tried.contains(&Tried::Finalise(**id))
+                && !self.tried.contains(&Tried::Finalise(**id, now))
         });
         let due: Vec<ClaimId> = due.map(|(id, _)| *id).collect();
         for claim in due {
-            self.tried.insert(Tried::Finalise(claim));
             self.send(chain, Wei(0), Call::Finalise { claim }, actions)?;
+            self.tried.insert(Tried::Finalise(claim, now));
         }
         if chain.owed(self.account)? > Wei(0) {
             self.send(chain, Wei(0), Call::Withdraw, actions)?;
