@@ -120,6 +120,23 @@ fn a_model_is_compiled_run_checked_and_inspected() {
 }
 
 #[test]
+fn the_committed_program_and_sample_are_what_the_model_compiles_to() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let (model, calibration) = (fixture("digits.onnx"), fixture("calibration.npz"));
+    events(
+        at,
+        &["compile", text(&model), "--calibrate", text(&calibration), "--split", "64", "-o", "m.narrows"],
+    );
+    let read = |path: &Path| std::fs::read(path).expect("a file");
+    assert!(read(&at.join("m.narrows")) == read(&fixture("digits.narrows")), "compile the fixture again");
+    events(at, &["run", "m.narrows", "--input", text(&fixture("sample.npy")), "--claim", "c.json"]);
+    let claim: Value = serde_json::from_slice(&read(&at.join("c.json"))).expect("a claim");
+    let sample: String = read(&fixture("sample.bin")).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(claim["input"], sample);
+}
+
+#[test]
 fn attack_36_bad_input_gets_one_line_and_leaves_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();
