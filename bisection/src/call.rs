@@ -3,10 +3,10 @@
 use narrows_commitment::{Digest, LayersRoot, MultiProof, ProgramRoot, TensorRoot, TraceRoot};
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, BlockTime, ClaimId, JobId, MatchId, StateHash, Wei};
+use crate::{Account, BlockTime, ClaimId, JobId, MatchId, Wei};
 
 /// Bytes as hexadecimal text, for records and journals that people read.
-mod hex {
+pub(crate) mod hex {
     use serde::{Deserialize, Deserializer, Serializer};
 
     pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
@@ -30,9 +30,7 @@ mod hex {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Opened {
-    /// The tensor's root.
-    pub root: TensorRoot,
-    /// From the root to the trace root or the constants root; empty for the job's input.
+    /// The other exports of the tensor's layer, then the path of its leaf; or the path in the sub-trace. Empty for constants and the input.
     pub root_path: Vec<Digest>,
     /// The opened tiles, strictly increasing.
     pub indices: Vec<u32>,
@@ -55,17 +53,109 @@ pub struct Witness {
     pub params: Opened,
 }
 
+/// What a claim says (PROTOCOL 3); its id is a hash of this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Posted {
+    /// What it answers.
+    pub job: JobId,
+    /// Whose it is.
+    pub executor: Account,
+    /// The trace on trial.
+    pub trace_root: TraceRoot,
+    /// The root of the output's bytes.
+    pub output_root: TensorRoot,
+}
+
+/// The parts of a match's state that a move carries; its node follows from the move's evidence (PROTOCOL 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// The packed word, most significant byte first.
+    pub word: Digest,
+    /// The layers root, then the layer's leaf, then the operator's leaf.
+    pub scope: Digest,
+    /// The sub-trace's root, or 0.
+    pub list: Digest,
+}
+
+/// A challenger's seat, as it gives it itself (PROTOCOL 4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seat {
+    /// What it committed to: keccak(salt, challenger, claimId, depth, ownRoot).
+    pub commitment: Digest,
+    /// When.
+    pub opened_at: BlockTime,
+    /// What it staked; 0 for a bare commitment.
+    pub bond: Wei,
+}
+
+/// A challenger's seat, as anybody gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seated {
+    /// Whose it is.
+    pub challenger: Account,
+    /// The rest.
+    pub seat: Seat,
+}
+
+/// Where a verdict found the fault, and what would have been right (PROTOCOL 4.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Point {
+    /// The operator's index in the program.
+    pub operator: u32,
+    /// The depth of its output's tree.
+    pub depth: u8,
+    /// Bytes of an output element.
+    pub element_bytes: u8,
+    /// The element's index.
+    pub element: u32,
+    /// The right value.
+    pub value: i32,
+    /// keccak of the bytes before the element in its claimed tile, which are right where the fault is the first in the tile.
+    pub before: Digest,
+}
+
+/// A whole refutation in one call (PROTOCOL 4.6).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "the fields are those that PROTOCOL 4.6 names")]
+pub struct Refutation {
+    pub layer_index: u32,
+    #[serde(with = "hex")]
+    pub layer: Vec<u8>,
+    pub layer_path: Vec<Digest>,
+    #[serde(with = "hex")]
+    pub operator: Vec<u8>,
+    pub position: u32,
+    pub operator_path: Vec<Digest>,
+    pub trace_path: Vec<Digest>,
+    pub exports: Vec<TensorRoot>,
+    pub list: Digest,
+    pub list_path: Vec<Digest>,
+    #[serde(with = "hex")]
+    pub signature: Vec<u8>,
+    pub tile_index: u32,
+    #[serde(with = "hex")]
+    pub tile: Vec<u8>,
+    pub tile_path: Vec<Digest>,
+    pub element: u8,
+    pub witness: Witness,
+}
+
 /// A call to the contracts, without its sender, value and time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are the arguments that PROTOCOL 3 and 4.2 name")]
+#[allow(missing_docs, reason = "the fields are the arguments that PROTOCOL 3 and 4 name")]
 pub enum Call {
-    /// Registers a program by its header and roots.
+    /// Registers a program by its header and root of layers.
     Register {
         #[serde(with = "hex")]
         header: Vec<u8>,
         layers_root: LayersRoot,
-        constants_root: Digest,
     },
     /// Asks for a run, with its fee as value.
     PostJob {
@@ -75,75 +165,156 @@ pub enum Call {
         salt: Digest,
         deadline: BlockTime,
     },
-    /// Claims an output, with the executor's bond as value.
+    /// Commits to a claim, with the executor's bond and the claim fee as value.
+    CommitClaim { job: JobId, commitment: Digest },
+    /// Claims an output that was committed to.
     PostClaim {
         job: JobId,
+        number: u64,
+        committed_at: BlockTime,
+        salt: Digest,
         trace_root: TraceRoot,
         #[serde(with = "hex")]
         output: Vec<u8>,
         path: Vec<Digest>,
     },
+    /// Ends a commitment that was never posted.
+    Lapse { job: JobId, number: u64, executor: Account, commitment: Digest, committed_at: BlockTime },
+    /// Makes a claim final.
+    Finalise { posted: Posted },
+    /// Pays a job's fee to its earliest final claim.
+    Award { posted: Posted },
+    /// Moves a job's `next` over what is resolved.
+    Advance { job: JobId },
+    /// Returns the fee of a job that nobody answered.
+    Refund { job: JobId },
+    /// Pays the sender what it is owed.
+    Withdraw,
+
     /// Challenges a claim, with the challenger's bond as value.
-    Open { claim: ClaimId, commitment: Digest },
+    Open { posted: Posted, commitment: Digest },
+    /// Commits to one's own trace, for the reward.
+    Commit { claim: ClaimId, commitment: Digest },
     /// Shows the descendants of the current node.
-    Reveal { match_id: MatchId, state: StateHash, nodes: Vec<Digest> },
+    Reveal { claim: ClaimId, number: u64, standing: Standing, seat: Digest, nodes: Vec<Digest> },
     /// Names the first descendant that differs.
     Pick {
-        match_id: MatchId,
-        state: StateHash,
-        nodes: Vec<Digest>,
+        claim: ClaimId,
+        number: u64,
+        standing: Standing,
+        seat: Seat,
         child: u32,
+        node: Digest,
+        siblings: Vec<Digest>,
         #[serde(with = "hex")]
-        descriptor: Vec<u8>,
+        layer: Vec<u8>,
+        #[serde(with = "hex")]
+        operator: Vec<u8>,
         path: Vec<Digest>,
     },
-    /// Shows the disputed tile.
-    RevealTile {
-        match_id: MatchId,
-        state: StateHash,
+    /// States the outputs' roots of the disputed layer's operators. `layer` is its leaf's whole preimage but for the domain
+    /// byte: the head and the 32 bytes of the operators root.
+    SubTrace {
+        posted: Posted,
+        number: u64,
+        standing: Standing,
+        seat: Digest,
         #[serde(with = "hex")]
-        tile: Vec<u8>,
+        layer: Vec<u8>,
+        roots: Vec<TensorRoot>,
+        #[serde(with = "hex")]
+        signature: Vec<u8>,
+    },
+    /// Names the first operator of the disputed layer that differs. `layer` is the head and the operators root, as in
+    /// [`Call::SubTrace`].
+    PickOperator {
+        claim: ClaimId,
+        number: u64,
+        standing: Standing,
+        seat: Seat,
+        position: u32,
+        #[serde(with = "hex")]
+        layer: Vec<u8>,
+        #[serde(with = "hex")]
+        operator: Vec<u8>,
+        operator_path: Vec<Digest>,
+        root: TensorRoot,
+        root_path: Vec<Digest>,
+    },
+    /// Shows the tiles under the current node.
+    RevealTiles {
+        claim: ClaimId,
+        number: u64,
+        standing: Standing,
+        seat: Digest,
+        #[serde(with = "hex")]
+        tiles: Vec<u8>,
     },
     /// Names the first element that differs, and proves it if its fold is one segment.
     Name {
-        match_id: MatchId,
-        state: StateHash,
+        posted: Posted,
+        number: u64,
+        standing: Standing,
+        seat: Seat,
         #[serde(with = "hex")]
         tile: Vec<u8>,
+        slot: u8,
+        siblings: Vec<Digest>,
         element: u8,
         #[serde(with = "hex")]
-        descriptor: Vec<u8>,
+        operator: Vec<u8>,
         witness: Box<Witness>,
     },
     /// States the partial values of the named element.
     Fold {
-        match_id: MatchId,
-        state: StateHash,
+        posted: Posted,
+        number: u64,
+        standing: Standing,
+        seat: Digest,
         #[serde(with = "hex")]
-        descriptor: Vec<u8>,
+        operator: Vec<u8>,
         sums: Vec<i64>,
         params: Box<Opened>,
+        #[serde(with = "hex")]
+        signature: Vec<u8>,
     },
     /// Proves one partial value wrong.
     Segment {
-        match_id: MatchId,
-        state: StateHash,
+        posted: Posted,
+        number: u64,
+        standing: Standing,
+        seat: Seat,
         #[serde(with = "hex")]
-        descriptor: Vec<u8>,
+        operator: Vec<u8>,
         sums: Vec<i64>,
         index: u32,
         witness: Box<Witness>,
     },
     /// Ends a match whose turn has run out.
-    Timeout { match_id: MatchId },
-    /// Makes a claim final.
-    Finalise { claim: ClaimId },
-    /// Returns the fee of a job that nobody answered.
-    Refund { job: JobId },
-    /// Returns the bond of a match that was overtaken.
-    Reclaim { match_id: MatchId },
-    /// Pays the sender what it is owed.
-    Withdraw,
+    Timeout { posted: Posted, number: u64, standing: Standing, seated: Seated, node: Digest },
+    /// Returns the bond of a match that was overtaken, or won.
+    Reclaim { claim: ClaimId, number: u64, standing: Standing, seated: Seated, node: Digest },
+
+    /// Refutes a claim at once.
+    Refute { posted: Posted, refutation: Box<Refutation> },
+    /// Refutes a copy of a refuted claim.
+    RefuteCopy { original: Posted, copy: Posted },
+    /// Shows that one knew the right value before the verdict.
+    OpenReward {
+        claim: ClaimId,
+        number: u64,
+        standing: Standing,
+        node: Digest,
+        seat: Seat,
+        point: Point,
+        salt: Digest,
+        depth: u8,
+        #[serde(with = "hex")]
+        tile: Vec<u8>,
+        path: Vec<Digest>,
+    },
+    /// Pays, or burns, a reward whose time is up.
+    CollectReward { claim: ClaimId },
 }
 
 impl Call {
@@ -153,20 +324,37 @@ impl Call {
         match self {
             Self::Register { .. } => "register",
             Self::PostJob { .. } => "postJob",
+            Self::CommitClaim { .. } => "commitClaim",
             Self::PostClaim { .. } => "postClaim",
+            Self::Lapse { .. } => "lapse",
+            Self::Finalise { .. } => "finalise",
+            Self::Award { .. } => "award",
+            Self::Advance { .. } => "advance",
+            Self::Refund { .. } => "refund",
+            Self::Withdraw => "withdraw",
             Self::Open { .. } => "open",
+            Self::Commit { .. } => "commit",
             Self::Reveal { .. } => "reveal",
             Self::Pick { .. } => "pick",
-            Self::RevealTile { .. } => "revealTile",
+            Self::SubTrace { .. } => "subTrace",
+            Self::PickOperator { .. } => "pickOperator",
+            Self::RevealTiles { .. } => "revealTiles",
             Self::Name { .. } => "name",
             Self::Fold { .. } => "fold",
             Self::Segment { .. } => "segment",
             Self::Timeout { .. } => "timeout",
-            Self::Finalise { .. } => "finalise",
-            Self::Refund { .. } => "refund",
             Self::Reclaim { .. } => "reclaim",
-            Self::Withdraw => "withdraw",
+            Self::Refute { .. } => "refute",
+            Self::RefuteCopy { .. } => "refuteCopy",
+            Self::OpenReward { .. } => "openReward",
+            Self::CollectReward { .. } => "collectReward",
         }
+    }
+
+    /// Whether the function takes money.
+    #[must_use]
+    pub const fn is_payable(&self) -> bool {
+        matches!(self, Self::PostJob { .. } | Self::CommitClaim { .. } | Self::Open { .. })
     }
 }
 
@@ -188,41 +376,66 @@ pub enum Event {
         #[serde(with = "hex")]
         input: Vec<u8>,
     },
+    /// An executor committed to a claim.
+    ClaimCommitted { job: JobId, executor: Account, number: u64, commitment: Digest, committed_at: BlockTime },
     /// A claim stands.
     ClaimPosted {
         claim: ClaimId,
-        job: JobId,
-        executor: Account,
-        trace_root: TraceRoot,
+        posted: Posted,
+        number: u64,
         window_end: BlockTime,
         hard_end: BlockTime,
         #[serde(with = "hex")]
         output: Vec<u8>,
     },
+    /// A commitment was never posted.
+    ClaimLapsed { job: JobId, number: u64 },
+    /// The claim is final.
+    ClaimFinal { claim: ClaimId, job: JobId },
+    /// The fee is a claim's.
+    JobAwarded { job: JobId, claim: ClaimId },
+    /// The fee went back.
+    JobRefunded { job: JobId },
     /// A match begins.
-    MatchOpened { match_id: MatchId, claim: ClaimId, challenger: Account, number: u64, commitment: Digest },
-    /// Descendants were shown.
-    Revealed { match_id: MatchId, nodes: Vec<Digest> },
-    /// A descendant was named.
-    Picked { match_id: MatchId, child: u32 },
-    /// The tile was shown.
-    TileRevealed {
+    MatchOpened {
         match_id: MatchId,
+        claim: ClaimId,
+        challenger: Account,
+        number: u64,
+        commitment: Digest,
+        bond: Wei,
+    },
+    /// Somebody committed to its own trace.
+    Committed { claim: ClaimId, challenger: Account, number: u64, commitment: Digest },
+    /// Descendants were shown.
+    Revealed { match_id: MatchId, word: Digest, nodes: Vec<Digest> },
+    /// A descendant was named.
+    Picked { match_id: MatchId, word: Digest, child: u32, node: Digest, siblings: Vec<Digest> },
+    /// The disputed layer's roots were stated.
+    SubTraced { match_id: MatchId, word: Digest, roots: Vec<TensorRoot> },
+    /// An operator of the disputed layer was named.
+    OperatorPicked { match_id: MatchId, word: Digest, position: u32 },
+    /// The tiles under the node were shown.
+    TilesRevealed {
+        match_id: MatchId,
+        word: Digest,
         #[serde(with = "hex")]
-        tile: Vec<u8>,
+        tiles: Vec<u8>,
     },
     /// An element of more than one segment was named.
-    Named { match_id: MatchId, element: u32, value: i32 },
+    Named { match_id: MatchId, word: Digest, element: u32, value: i32 },
     /// Partial values were stated.
-    Folded { match_id: MatchId, sums: Vec<i64> },
-    /// The challenger won: the claim is refuted.
+    Folded { match_id: MatchId, word: Digest, sums: Vec<i64> },
+    /// The challenger won.
     MatchWon { match_id: MatchId, claim: ClaimId },
     /// The challenger lost.
     MatchLost { match_id: MatchId, claim: ClaimId },
-    /// The claim is final.
-    ClaimFinal { claim: ClaimId, job: JobId },
-    /// The fee went back.
-    JobRefunded { job: JobId },
+    /// The claim is refuted; the point is 0 when the reward is paid.
+    ClaimRefuted { claim: ClaimId, job: JobId, point: Digest },
+    /// A commitment was opened at the point.
+    RewardOpened { claim: ClaimId, number: u64, challenger: Account },
+    /// The reward is owed to the winner, or burned (winner 0).
+    RewardCollected { claim: ClaimId, winner: Account, amount: Wei },
     /// A bond went back.
     Reclaimed { match_id: MatchId },
     /// Money left.
@@ -239,6 +452,7 @@ pub enum Refusal {
     UnknownJob,
     UnknownClaim,
     UnknownMatch,
+    UnknownCommitment,
     Exists,
     JobClosed,
     ClaimClosed,
@@ -254,11 +468,16 @@ pub enum Refusal {
     TooLate,
     NotYet,
     BadOpening,
+    BadSignature,
     PaddingHonest,
     OutOfRange,
     FoldMismatch,
     WitnessMissing,
     WitnessExtra,
+    NoFault,
+    NoReward,
+    NotBetter,
+    NotACopy,
     NothingOwed,
     TransferFailed,
 }

@@ -27,7 +27,7 @@ id! {
     ClaimId;
     /// Names a match.
     MatchId;
-    /// The state of a match that a move answers.
+    /// What the contract keeps of a match: the hash of its state.
     StateHash;
 }
 
@@ -35,6 +35,16 @@ id! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BlockTime(pub u64);
+
+/// The block that a call stands in, as far as the rules look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Block {
+    /// Its time.
+    pub time: BlockTime,
+    /// Wei a gas that every call in it burns.
+    pub base_fee: Wei,
+}
 
 /// An amount of money, in wei.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -1,10 +1,10 @@
 //! The state of a match, its packed word and its hash (PROTOCOL 4.1).
 
 use narrows_commitment::{Digest, keccak};
-use narrows_program::{ElementIndex, LayerIndex, TileIndex};
+use narrows_program::{ElementIndex, TileIndex};
 use serde::{Deserialize, Serialize};
 
-use crate::{BlockTime, MatchId, StateHash};
+use crate::{BlockTime, Standing, StateHash};
 
 /// Where a match stands; the discriminants are the contract's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,13 +15,17 @@ pub enum Phase {
     LayerE = 1,
     /// The challenger picks among them.
     LayerC = 2,
+    /// The executor owes the disputed layer's sub-trace.
+    SubE = 3,
+    /// The challenger picks an operator of the layer.
+    SubC = 4,
     /// The executor owes descendants of a node of a tensor's tree.
     TileE = 5,
     /// The challenger picks among them.
     TileC = 6,
-    /// The executor owes the disputed tile.
+    /// The executor owes the tiles under the node.
     DataE = 7,
-    /// The challenger names an element of it.
+    /// The challenger names an element of one of them.
     Name = 8,
     /// The executor owes the named element's partial values.
     FoldE = 9,
@@ -31,8 +35,10 @@ pub enum Phase {
     Won = 11,
     /// The challenger lost.
     Lost = 12,
-    /// Overtaken, and the bond returned.
+    /// Overtaken or won, and the bond returned.
     Reclaimed = 13,
+    /// A bare commitment, which is never played.
+    Committed = 14,
 }
 
 /// A party of a match.
@@ -46,9 +52,11 @@ pub enum Side {
 }
 
 impl Phase {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 14] = [
         Self::LayerE,
         Self::LayerC,
+        Self::SubE,
+        Self::SubC,
         Self::TileE,
         Self::TileC,
         Self::DataE,
@@ -58,6 +66,7 @@ impl Phase {
         Self::Won,
         Self::Lost,
         Self::Reclaimed,
+        Self::Committed,
     ];
 
     /// The phase with this code.
@@ -70,14 +79,14 @@ impl Phase {
     #[must_use]
     pub const fn turn(self) -> Option<Side> {
         match self {
-            Self::LayerE | Self::TileE | Self::DataE | Self::FoldE => Some(Side::Executor),
-            Self::LayerC | Self::TileC | Self::Name | Self::Seg => Some(Side::Challenger),
-            Self::Won | Self::Lost | Self::Reclaimed => None,
+            Self::LayerE | Self::SubE | Self::TileE | Self::DataE | Self::FoldE => Some(Side::Executor),
+            Self::LayerC | Self::SubC | Self::TileC | Self::Name | Self::Seg => Some(Side::Challenger),
+            Self::Won | Self::Lost | Self::Reclaimed | Self::Committed => None,
         }
     }
 }
 
-/// All that a match is, apart from who plays it.
+/// All that a match is, apart from its claim and number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MatchState {
@@ -87,30 +96,36 @@ pub struct MatchState {
     pub remaining: u8,
     /// The current node's index at its level.
     pub position: u32,
-    /// The disputed layer, once known; below 2^24.
-    pub layer: LayerIndex,
+    /// The disputed layer's index once that is reached, then the disputed operator's; below 2^24.
+    pub place: u32,
     /// When the present turn began; below 2^40.
     pub turn_start: BlockTime,
     /// What the executor's clock still holds, in seconds.
     pub executor_clock: u32,
     /// What the challenger's clock still holds, in seconds.
     pub challenger_clock: u32,
-    /// Tiles of the disputed tensor; 0 before the layer is known.
-    pub tiles: u32,
+    /// Moves that the executor's side has made, up to 255.
+    pub answers: u8,
+    /// Operators of the disputed layer; 0 before it is known.
+    pub operators: u8,
     /// The named element's position in its tile.
     pub element: u8,
-    /// The named element's claimed value.
-    pub value: i32,
-    /// The current node, or the statement's hash.
+    /// Tiles of the disputed tensor, 0 before it is known; then the named element's value in two's complement.
+    pub subject: u32,
+    /// The current node, the list, or the statement's hash.
     pub node: Digest,
-    /// The disputed layer's operator leaf; zero before it is known.
-    pub operator: Digest,
+    /// The layers root, then the disputed layer's leaf, then the operator's leaf.
+    pub scope: Digest,
+    /// The sub-trace's root; zero when there is none.
+    pub list: Digest,
+    /// keccak(challenger, commitment, openedAt, bond).
+    pub seat: Digest,
 }
 
 impl MatchState {
     /// The packed word, most significant byte first.
     #[must_use]
-    pub fn word(&self) -> [u8; 32] {
+    pub fn word(&self) -> Digest {
         let mut word = [0; 32];
         let mut end = 32;
         let mut put = |value: u64, bytes: usize| {
@@ -120,45 +135,56 @@ impl MatchState {
         put(self.phase as u64, 1);
         put(u64::from(self.remaining), 1);
         put(u64::from(self.position), 4);
-        put(u64::from(self.layer.0), 3);
+        put(u64::from(self.place), 3);
         put(self.turn_start.0, 5);
         put(u64::from(self.executor_clock), 4);
         put(u64::from(self.challenger_clock), 4);
-        put(u64::from(self.tiles), 4);
+        put(u64::from(self.answers), 1);
+        put(u64::from(self.operators), 1);
         put(u64::from(self.element), 1);
-        put(u64::from(self.value as u32), 4);
-        word
+        put(u64::from(self.subject), 4);
+        Digest(word)
     }
 
-    /// Unpacks a word and its digests; `None` for an unknown phase.
+    /// Unpacks a word beside its digests; `None` for an unknown phase or a set bit beyond the fields.
     #[must_use]
-    pub fn from_word(word: &[u8; 32], node: Digest, operator: Digest) -> Option<Self> {
+    pub fn from_parts(standing: &Standing, node: Digest, seat: Digest) -> Option<Self> {
+        let word = standing.word.0;
         let mut end = 32;
         let mut take = |bytes: usize| {
             end -= bytes;
             word[end..end + bytes].iter().fold(0u64, |value, byte| value << 8 | u64::from(*byte))
         };
-        Some(Self {
+        let state = Self {
             phase: Phase::from_code(take(1) as u8)?,
             remaining: take(1) as u8,
             position: take(4) as u32,
-            layer: LayerIndex(take(3) as u32),
+            place: take(3) as u32,
             turn_start: BlockTime(take(5)),
             executor_clock: take(4) as u32,
             challenger_clock: take(4) as u32,
-            tiles: take(4) as u32,
+            answers: take(1) as u8,
+            operators: take(1) as u8,
             element: take(1) as u8,
-            value: take(4) as u32 as i32,
+            subject: take(4) as u32,
             node,
-            operator,
-        })
+            scope: standing.scope,
+            list: standing.list,
+            seat,
+        };
+        (take(3) == 0).then_some(state)
     }
 
-    /// keccak(matchId, word, node, operator).
+    /// What a move carries of this state.
     #[must_use]
-    pub fn hash(&self, id: MatchId) -> StateHash {
-        let parts = [id.0.0, self.word(), self.node.0, self.operator.0];
-        StateHash(keccak(&parts.concat()))
+    pub fn standing(&self) -> Standing {
+        Standing { word: self.word(), scope: self.scope, list: self.list }
+    }
+
+    /// keccak(word, node, scope, list, seat).
+    #[must_use]
+    pub fn hash(&self) -> StateHash {
+        state_hash(&self.standing(), self.node, self.seat)
     }
 
     /// The clock of `side`, in seconds.
@@ -175,7 +201,30 @@ impl MatchState {
     pub fn deadline(&self, parameters: &crate::Parameters) -> Option<BlockTime> {
         let side = self.phase.turn()?;
         let allowed = u64::from(parameters.grace_seconds) + u64::from(self.clock(side));
-        Some(BlockTime(self.turn_start.0 + allowed))
+        Some(BlockTime(self.turn_start.0.saturating_add(allowed)))
+    }
+
+    /// The real tiles under the current node of a tensor's tree: min(2^remaining, tiles - position * 2^remaining).
+    #[must_use]
+    pub fn real_tiles(&self) -> u64 {
+        real_tiles(self.remaining, self.position, self.subject)
+    }
+
+    /// Levels that the next reveal or pick covers, k: min(b, remaining) in the layers tree, min(b, remaining - 2) in a
+    /// tensor's, where b is the program's `reveal_bits`.
+    #[must_use]
+    pub const fn levels(&self, reveal_bits: u8) -> u8 {
+        let below = match self.phase {
+            Phase::LayerE | Phase::LayerC => self.remaining,
+            _ => self.remaining.saturating_sub(2),
+        };
+        if reveal_bits < below { reveal_bits } else { below }
+    }
+
+    /// The named element's claimed value, in FOLD_E and SEG.
+    #[must_use]
+    pub const fn value(&self) -> i32 {
+        self.subject as i32
     }
 
     /// The tile under dispute, once the match has come down to one.
@@ -189,4 +238,38 @@ impl MatchState {
     pub const fn named_element(&self, bytes: usize) -> ElementIndex {
         ElementIndex(self.position * (128 / bytes as u32) + self.element as u32)
     }
+}
+
+impl Standing {
+    /// The levels below the node that the word names, whatever else is wrong with it.
+    #[must_use]
+    pub const fn remaining(&self) -> u8 {
+        self.word.0[30]
+    }
+
+    /// The real tiles under the node that the word names, whatever else is wrong with it.
+    #[must_use]
+    pub fn real_tiles(&self) -> u64 {
+        let word = &self.word.0;
+        let field = |at: usize| u32::from_be_bytes([word[at], word[at + 1], word[at + 2], word[at + 3]]);
+        real_tiles(self.remaining(), field(26), field(3))
+    }
+}
+
+/// min(2^remaining, tiles - position * 2^remaining), 0 where that is negative.
+fn real_tiles(remaining: u8, position: u32, tiles: u32) -> u64 {
+    let Some(width) = 1u64.checked_shl(remaining.into()) else {
+        // Wider than any tensor: only the first node holds anything.
+        return if position == 0 { tiles.into() } else { 0 };
+    };
+    let first = u128::from(position) * u128::from(width);
+    let rest = u128::from(tiles).saturating_sub(first);
+    u64::try_from(rest).map_or(width, |rest| rest.min(width))
+}
+
+/// keccak(word, node, scope, list, seat).
+#[must_use]
+pub fn state_hash(standing: &Standing, node: Digest, seat: Digest) -> StateHash {
+    let parts = [standing.word.0, node.0, standing.scope.0, standing.list.0, seat.0];
+    StateHash(keccak(&parts.concat()))
 }

@@ -1,14 +1,14 @@
-//! Building what the referee reads: the tiles of one element's operands, opened under the claimed roots.
+//! Building what the referee reads: the tiles of one element's operands, opened to where they are committed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use narrows_commitment::{Digest, TensorRoot, Tree, inner, tile_at};
-use narrows_program::{ConstantIndex, LayerIndex, Program, Source};
+use narrows_program::{ConstantIndex, DType, OperatorIndex, Program, Reference, Source};
 
 use crate::referee::Descriptor;
 use crate::{Opened, Trace, Witness};
 
-/// Nodes of the claimed trace's tree that were shown in a match.
+/// Nodes of the claimed trace's tree that were shown.
 ///
 /// Layers before the disputed one equal the challenger's own, so these nodes and its own tree are all that it needs to open
 /// any of them under the claimed root.
@@ -32,6 +32,29 @@ impl ClaimedNodes {
         }
     }
 
+    /// Learns node `index` at `level`, its siblings on the way up, and what they hash to.
+    pub fn learn_path(&mut self, level: u32, index: u64, node: Digest, siblings: &[Digest]) {
+        let (mut level, mut index, mut node) = (level, index, node);
+        self.0.insert((level, index), node);
+        for sibling in siblings {
+            self.0.insert((level, index ^ 1), *sibling);
+            node = if index.is_multiple_of(2) { inner(&node, sibling) } else { inner(sibling, &node) };
+            (level, index) = (level + 1, index / 2);
+            self.0.insert((level, index), node);
+        }
+    }
+
+    /// Learns all that `other`, about the same claim, holds.
+    pub fn merge(&mut self, other: &Self) {
+        self.0.extend(&other.0);
+    }
+
+    /// The 2^`bits` neighbouring nodes at `level` from node `first` on, if all are known.
+    #[must_use]
+    pub fn row(&self, level: u32, first: u64, bits: u32) -> Option<Vec<Digest>> {
+        (first..first + (1 << bits)).map(|index| self.0.get(&(level, index)).copied()).collect()
+    }
+
     /// The siblings of leaf `index` up to the claimed root, from what was shown and else from `own`.
     #[must_use]
     pub fn path(&self, own: &Tree, index: u64) -> Vec<Digest> {
@@ -52,30 +75,39 @@ pub struct WitnessSource<'a> {
     pub trace: &'a Trace,
     /// What was shown of the claimed trace; empty when the traces are the same.
     pub claimed: &'a ClaimedNodes,
+    /// The stated roots of the disputed layer's operators; `None` when they are those of `trace`, or there is no list.
+    pub list: Option<&'a [TensorRoot]>,
 }
 
 impl WitnessSource<'_> {
-    /// The witness for `element` of `layer`, whole (with its record) or one segment of it (without).
+    /// The witness for `element` of `operator`, whole (with its record) or one segment of it (without).
     #[must_use]
-    pub fn witness(&self, layer: LayerIndex, element: u64, segment: Option<u32>) -> Witness {
-        let operator = self.program.layer(layer);
-        let descriptor = descriptor(self.program, layer);
+    pub fn witness(&self, operator: OperatorIndex, element: u64, segment: Option<u32>) -> Witness {
+        let descriptor = descriptor(self.program, operator);
+        let parts = self.program.operator(operator);
         let terms = || segment.map_or(0..descriptor.terms(), |index| descriptor.segment(index));
         let a = terms().filter_map(|t| descriptor.a_address(element, t));
-        let a = self.open(operator.a.source, operator.a.dtype.bytes(), a);
-        let b = operator.b.map_or_else(Opened::default, |b| {
-            self.open(b.source, b.dtype.bytes(), terms().map(|t| descriptor.b_address(element, t)))
+        let a = self.open(operator, parts.a.source, parts.a.dtype, a);
+        let b = parts.b.map_or_else(Opened::default, |b| {
+            let addresses = terms().map(|t| descriptor.b_address(element, t));
+            self.open(operator, b.source, b.dtype, addresses)
         });
         let params = match segment {
-            None => open_record(self.program, layer, element),
+            None => open_record(self.program, operator, element),
             Some(_) => Opened::default(),
         };
         Witness { a, b, params }
     }
 
-    /// Opens the tiles that hold the elements at `addresses`; tile 0 when there are none.
-    fn open(&self, source: Source, size: usize, addresses: impl Iterator<Item = u128>) -> Opened {
-        let tile = |address: u128| (address * size as u128 / 128) as u32;
+    /// Opens the tiles of `source` that hold the elements at `addresses`; tile 0 when there are none.
+    fn open(
+        &self,
+        reader: OperatorIndex,
+        source: Source,
+        dtype: DType,
+        addresses: impl Iterator<Item = u128>,
+    ) -> Opened {
+        let tile = |address: u128| (address * dtype.bytes() as u128 / 128) as u32;
         let mut tiles: BTreeSet<u32> = addresses.map(tile).collect();
         if tiles.is_empty() {
             tiles.insert(0);
@@ -83,35 +115,53 @@ impl WitnessSource<'_> {
         match source {
             Source::Input => opened(self.trace.input(), self.trace.input_tree(), Vec::new(), &tiles),
             Source::Constant(index) => constant(self.program, index, &tiles),
-            Source::Layer(layer) => {
-                let path = self.claimed.path(self.trace.tree(), u64::from(layer.0));
-                opened(self.trace.layer(layer), self.trace.layer_tree(layer), path, &tiles)
+            Source::Operator(index) => {
+                let path = self.root_path(reader, source, index);
+                opened(self.trace.operator(index), self.trace.operator_tree(index), path, &tiles)
+            }
+        }
+    }
+
+    /// How the output root of the operator `index`, which `reader` reads, is shown to be committed (PROTOCOL 4.5).
+    fn root_path(&self, reader: OperatorIndex, source: Source, index: OperatorIndex) -> Vec<Digest> {
+        match self.program.reference(reader, source) {
+            Reference::Input | Reference::Constant(_) => Vec::new(),
+            Reference::Export { layer, .. } => {
+                let others = self.program.layer(layer).exported().filter(|exported| *exported != index);
+                let others = others.map(|exported| self.trace.operator_root(exported).0);
+                others.chain(self.claimed.path(self.trace.tree(), u64::from(layer.0))).collect()
+            }
+            Reference::Local { position } => {
+                let list = match self.list {
+                    Some(roots) => Tree::new(roots.iter().map(|root| root.0).collect()),
+                    None => self.trace.sub_tree(self.program.layer_of(reader).0),
+                };
+                list.path(u64::from(position))
             }
         }
     }
 }
 
-/// Opens the requantisation record of `element` of `layer`.
+/// Opens the requantisation record of `element` of `operator`.
 #[must_use]
-pub fn open_record(program: &Program, layer: LayerIndex, element: u64) -> Opened {
-    let address = descriptor(program, layer).record_address(element);
-    constant(program, program.layer(layer).params.constant, &BTreeSet::from([(address / 8) as u32]))
+pub fn open_record(program: &Program, operator: OperatorIndex, element: u64) -> Opened {
+    let address = descriptor(program, operator).record_address(element);
+    // Eight records of 16 bytes fill a tile.
+    constant(program, program.operator(operator).params.constant, &BTreeSet::from([(address / 8) as u32]))
 }
 
-pub(crate) fn descriptor(program: &Program, layer: LayerIndex) -> Descriptor {
-    Descriptor::decode(&program.descriptor(layer)).expect("an encoded descriptor has its length")
+/// The operator as the referee reads it.
+pub(crate) fn descriptor(program: &Program, operator: OperatorIndex) -> Descriptor {
+    Descriptor::decode(&program.operator_bytes(operator)).expect("an encoded operator has its length")
 }
 
 fn constant(program: &Program, index: ConstantIndex, tiles: &BTreeSet<u32>) -> Opened {
-    let bytes = &program.constant(index).bytes;
-    let path = program.constants_tree().path(u64::from(index.0));
-    opened(bytes, &Tree::of_bytes(bytes), path, tiles)
+    opened(&program.constant(index).bytes, &program.constant_tree(index), Vec::new(), tiles)
 }
 
 fn opened(bytes: &[u8], tree: &Tree, root_path: Vec<Digest>, tiles: &BTreeSet<u32>) -> Opened {
     let indices: Vec<u64> = tiles.iter().map(|i| u64::from(*i)).collect();
     Opened {
-        root: TensorRoot(tree.root()),
         root_path,
         indices: tiles.iter().copied().collect(),
         tiles: indices.iter().flat_map(|i| tile_at(bytes, *i)).collect(),

@@ -1,370 +1,358 @@
-//! What each call and each move refuses, and in which order.
+//! What each move refuses, and in which order: every bend adds one more fault, from the last check to the first.
 
 mod game_support;
 
 use game_support::*;
-use narrows_bisection::{Call, Opened, Phase, Refusal, Wei, Witness};
+use narrows_bisection::{Call, Opened, Phase, Refusal};
 use narrows_commitment::Digest;
-use narrows_program::LayerIndex;
 
-/// Brings one fault into a call.
-type Bend<'a, T> = &'a dyn Fn(&mut T);
-
-/// Each bend adds one more fault to those before it, from the last check to the first: the refusal must follow.
-fn refused_in_order<T: Clone>(
-    good: &T,
-    bends: &[(Refusal, Bend<'_, T>)],
-    send: impl Fn(&T) -> Result<(), Refusal>,
+/// A move in `phase`, made by whose turn it is; its own guard, and then all that is checked before it. `lengths`: what is
+/// checked before the state. A statement is known by `statement`.
+fn guard(
+    world: &World,
+    call: Option<Call>,
+    own: Vec<(Refusal, Bend)>,
+    lengths: Option<Bend>,
+    statement: bool,
 ) {
-    assert_eq!(send(good), Ok(()), "the call itself stands");
-    let mut bent = good.clone();
-    for (refusal, bend) in bends {
-        let mut alone = good.clone();
-        bend(&mut alone);
-        assert_eq!(send(&alone), Err(*refusal), "that fault alone");
-        bend(&mut bent);
-        assert_eq!(send(&bent), Err(*refusal), "that fault over all later ones");
-    }
-}
-
-fn in_world(world: &World) -> impl Fn(&(narrows_bisection::Account, Wei, Call)) -> Result<(), Refusal> {
-    move |(sender, value, call)| world.clone().send(*sender, *value, call).map(|_| ())
-}
-
-#[test]
-fn attack_26_a_header_out_of_range_is_refused() {
-    let world = World::new(5, 2, (0, 0), true);
-    let Call::Register { header, layers_root, constants_root } = register(&world.program) else {
-        unreachable!()
-    };
-    let send = |header: &[u8]| {
-        let call = Call::Register { header: header.to_vec(), layers_root, constants_root };
-        world.clone().send(STRANGER, NOTHING, &call).map(|events| events.len())
-    };
-    assert_eq!(send(&header), Ok(1), "again is no error");
-    let set = |at: usize, bytes: &[u8]| {
-        let mut header = header.clone();
-        header[at..at + bytes.len()].copy_from_slice(bytes);
-        send(&header)
-    };
-    let word = |at, value: u32| set(at, &value.to_be_bytes());
-    for at in [4, 8] {
-        assert_eq!([word(at, 1), word(at, 1 << 20)], [Ok(1), Ok(1)]);
-        assert_eq!([word(at, 0), word(at, (1 << 20) + 1)], [Err(Refusal::BadHeader); 2]);
-    }
-    for at in [16, 20] {
-        assert_eq!([word(at, 1), word(at, 1 << 24)], [Ok(1), Ok(1)]);
-        assert_eq!([word(at, 0), word(at, (1 << 24) + 1)], [Err(Refusal::BadHeader); 2]);
-    }
-    for at in [12, 13] {
-        for code in 0..=255 {
-            assert_eq!(set(at, &[code]).is_ok(), (1..=3).contains(&code));
-        }
-    }
-    for bits in 0..=255 {
-        assert_eq!(set(14, &[bits]).is_ok(), (1..=6).contains(&bits));
-        assert_eq!(set(15, &[bits]).is_ok(), bits <= 26);
-    }
-    for version in [0, 2, u32::MAX] {
-        assert_eq!(word(0, version), Err(Refusal::BadHeader));
-    }
-    for at in 24..32 {
-        assert_eq!(set(at, &[1]), Err(Refusal::BadHeader));
-    }
-    for at in 32..64 {
-        assert_eq!(set(at, &[0xff]), Ok(1), "the meta hash is free");
-    }
-    let mut longer = header.clone();
-    longer.push(0);
-    assert_eq!([send(&longer), send(&header[..63]), send(&[])], [Err(Refusal::BadHeader); 3]);
-}
-
-#[test]
-fn a_job_is_refused_in_order() {
-    let world = World::new(5, 2, (0, 0), true);
-    type Message = (narrows_bisection::Account, Wei, Call);
-    let good: Message = (STRANGER, Wei(0), post_job(&world.program, 7));
-    let bend = |f: fn(&mut Call)| move |message: &mut Message| f(&mut message.2);
-    refused_in_order(
-        &good,
-        &[
-            (Refusal::Exists, &|message: &mut Message| message.0 = REQUESTER),
-            (
-                Refusal::TooLate,
-                &bend(|call| {
-                    if let Call::PostJob { deadline, .. } = call {
-                        deadline.0 = START;
-                    }
-                }),
-            ),
-            (
-                Refusal::WrongLength,
-                &bend(|call| {
-                    if let Call::PostJob { input, .. } = call {
-                        input.push(0);
-                    }
-                }),
-            ),
-            (
-                Refusal::UnknownProgram,
-                &bend(|call| {
-                    if let Call::PostJob { program, .. } = call {
-                        program.0.0[0] ^= 1;
-                    }
-                }),
-            ),
-        ],
-        in_world(&world),
-    );
-}
-
-#[test]
-fn attack_03_a_claim_is_refused_in_order() {
-    let world = World::new(5, 2, (0, 0), true);
-    type Message = (u64, narrows_bisection::Account, Wei, Call);
-    let good: Message = (START, STRANGER, Wei(1_001), post_claim(world.job, &world.claimed));
-    let send = |(now, sender, value, call): &Message| {
-        let mut world = world.clone();
-        world.now = *now;
-        world.send(*sender, *value, call).map(|_| ())
-    };
-    let output = |f: fn(&mut Vec<u8>)| {
-        move |message: &mut Message| {
-            if let Call::PostClaim { output, .. } = &mut message.3 {
-                f(output);
-            }
-        }
-    };
-    refused_in_order(
-        &good,
-        &[
-            (Refusal::Exists, &|message: &mut Message| message.1 = EXECUTOR),
-            (Refusal::BadOpening, &output(|output| output[3] ^= 1)),
-            (Refusal::WrongLength, &output(|output| output.push(0))),
-            (Refusal::WrongValue, &|message: &mut Message| message.2 = Wei(1_000)),
-            (Refusal::JobClosed, &|message: &mut Message| message.0 = JOB_DEADLINE.0),
-            (Refusal::UnknownJob, &|message: &mut Message| {
-                if let Call::PostClaim { job, .. } = &mut message.3 {
-                    job.0.0[0] ^= 1;
+    let (sender, next) = world.next();
+    let sender = if call.is_some() { CHALLENGER } else { sender };
+    let good = Message { now: world.now, sender, value: NOTHING, call: call.unwrap_or(next) };
+    let mut bends = own;
+    bends.push((Refusal::TooLate, at(world.deadline())));
+    if statement {
+        bends.push((
+            Refusal::NotYourMove,
+            Box::new(|message| {
+                message.sender = STRANGER;
+                if let Call::SubTrace { signature, .. } | Call::Fold { signature, .. } = &mut message.call {
+                    signature.clear();
                 }
             }),
-        ],
-        send,
-    );
-    // The last moment.
-    assert_eq!(send(&(JOB_DEADLINE.0 - 1, STRANGER, Wei(1_001), good.3.clone())), Ok(()));
-    // A path that is too long or too short, and another layer's output.
-    for change in [0, 1, 2] {
-        let mut bad = good.clone();
-        if let Call::PostClaim { path, output, .. } = &mut bad.3 {
-            match change {
-                0 => path.push(Digest::default()),
-                1 => path.truncate(2),
-                _ => *output = world.claimed.outputs[3][..10].to_vec(),
-            }
-        }
-        assert_eq!(send(&bad), Err(Refusal::BadOpening));
+        ));
     }
+    bends.push((Refusal::ClaimClosed, at(world.hard_end())));
+    bends.extend(before_the_claim());
+    if let Some(lengths) = lengths {
+        bends.push((Refusal::WrongCount, lengths));
+    }
+    bends.extend(about_the_match());
+    refused_in_order(world, &good, &bends);
 }
 
 #[test]
-fn attack_14_a_match_is_opened_in_the_window_only() {
-    let mut world = World::posted(program(5, 2), Run::new(&program(5, 2), None), (0, 0));
-    let call = Call::Open { claim: world.claim, commitment: Digest::default() };
-    for value in [0, 100, 102] {
-        assert_eq!(world.send(CHALLENGER, Wei(value), &call), Err(Refusal::WrongValue));
-    }
-    world.now = START + 100;
-    assert_eq!(world.open(CHALLENGER), Err(Refusal::TooLate));
-    assert_eq!(world.send(CHALLENGER, NOTHING, &call), Err(Refusal::TooLate), "before the value");
-    world.now -= 1;
-    assert!(world.open(CHALLENGER).is_ok(), "the last second of the window");
-}
-
-#[test]
-fn calls_that_take_no_value_refuse_it() {
-    let world = in_phase(Phase::LayerE, true);
-    let calls = [
-        register(&world.program),
-        world.next().1,
-        Call::Timeout { match_id: world.id },
-        Call::Finalise { claim: world.claim },
-        Call::Refund { job: world.job },
-        Call::Reclaim { match_id: world.id },
-        Call::Withdraw,
-    ];
-    for call in calls {
-        assert_eq!(world.clone().send(EXECUTOR, Wei(1), &call), Err(Refusal::WrongValue));
-    }
-    // More than all the money there can be.
-    let mut rich = world.clone();
-    assert!(rich.send(REQUESTER, Wei(u128::MAX - 5_000), &post_job(&world.program, 8)).is_ok());
-    assert_eq!(rich.send(REQUESTER, Wei(5_000), &post_job(&world.program, 9)), Err(Refusal::WrongValue));
-}
-
-/// Sends a move after `bend`; gives the refusal.
-fn bent(world: &World, sender: narrows_bisection::Account, bend: impl Fn(&mut Call)) -> Result<(), Refusal> {
-    let mut world = world.clone();
-    let (_, mut call) = world.next();
-    bend(&mut call);
-    world.send(sender, NOTHING, &call).map(|_| ())
-}
-
-#[test]
-fn attack_05_a_reveal_must_be_the_nodes_children() {
+fn attack_05_a_reveal_is_refused_in_order() {
     for phase in [Phase::LayerE, Phase::TileE] {
         let world = in_phase(phase, true);
-        let reveal = |f: fn(&mut Vec<Digest>)| {
-            bent(&world, STRANGER, |call| {
-                if let Call::Reveal { nodes, .. } = call {
-                    f(nodes);
-                }
-            })
-        };
-        assert_eq!(reveal(|_| {}), Ok(()));
-        assert_eq!(reveal(|nodes| nodes[1].0[31] ^= 1), Err(Refusal::BadOpening));
-        assert_eq!(reveal(|nodes| nodes.swap(0, 1)), Err(Refusal::BadOpening));
-        for length in [0, 1, 3, 4] {
-            let resized = bent(&world, STRANGER, |call| {
-                if let Call::Reveal { nodes, .. } = call {
-                    nodes.resize(length, Digest::default());
-                }
-            });
-            assert_eq!(resized, Err(Refusal::WrongCount));
-        }
-        // The node itself, as a tree of depth 0.
         let node = world.state().node;
-        let itself = bent(&world, STRANGER, |call| {
-            if let Call::Reveal { nodes, .. } = call {
-                *nodes = vec![node];
-            }
-        });
-        assert_eq!(itself, Err(Refusal::WrongCount));
-    }
-}
-
-/// What a pick holds besides its state.
-type PickBend<'a> = &'a dyn Fn(&mut Vec<Digest>, &mut u32, &mut Vec<u8>, &mut Vec<Digest>);
-
-fn picked(world: &World, bend: PickBend<'_>) -> Result<(), Refusal> {
-    bent(world, CHALLENGER, |call| {
-        if let Call::Pick { nodes, child, descriptor, path, .. } = call {
-            bend(nodes, child, descriptor, path);
+        let own: Vec<(Refusal, Bend)> =
+            vec![(Refusal::WrongCount, bend!(Reveal { nodes } * nodes = vec![node]))];
+        let lengths: Bend = bend!(Reveal { nodes } nodes.resize(3, node));
+        guard(&world, None, own, Some(lengths), false);
+        for length in [0, 3, 65, 128] {
+            let (_, mut call) = world.next();
+            let Call::Reveal { nodes, .. } = &mut call else { panic!("a reveal") };
+            nodes.resize(length, Digest::default());
+            assert_eq!(world.clone().send(STRANGER, NOTHING, &call), Err(Refusal::WrongCount), "{length}");
         }
-    })
-}
-
-#[test]
-fn attack_13_a_pick_is_a_child_of_the_node_and_carries_nothing_more() {
-    for phase in [Phase::LayerC, Phase::TileC] {
-        let world = in_phase(phase, true);
-        assert_eq!(picked(&world, &|_, _, _, _| {}), Ok(()));
-        assert_eq!(picked(&world, &|_, child, _, _| *child = 2), Err(Refusal::WrongCount));
-        assert_eq!(picked(&world, &|_, child, _, _| *child = u32::MAX), Err(Refusal::WrongCount));
-        assert_eq!(picked(&world, &|nodes, _, _, _| nodes.push(Digest::default())), Err(Refusal::WrongCount));
-        assert_eq!(picked(&world, &|nodes, _, _, _| nodes[0].0[0] ^= 1), Err(Refusal::BadOpening));
-        assert_eq!(picked(&world, &|_, _, descriptor, _| descriptor.push(0)), Err(Refusal::WitnessExtra));
-        assert_eq!(picked(&world, &|_, _, _, path| path.push(Digest::default())), Err(Refusal::WitnessExtra));
+        for swap in [false, true] {
+            let (_, mut call) = world.next();
+            let Call::Reveal { nodes, .. } = &mut call else { panic!("a reveal") };
+            if swap {
+                nodes.swap(0, 1)
+            } else {
+                flip(&mut nodes[1])
+            }
+            assert_eq!(world.clone().send(STRANGER, NOTHING, &call), Err(Refusal::WrongState));
+        }
     }
 }
 
+/// What every pick refuses before it looks where it leads.
+fn of_every_pick(world: &World) -> (Vec<(Refusal, Bend)>, Bend) {
+    let node = world.state().node;
+    let own: Vec<(Refusal, Bend)> = vec![
+        // The same way up: only bits beyond the siblings differ.
+        (Refusal::WrongCount, bend!(Pick { child } * child |= 2)),
+        (
+            Refusal::WrongCount,
+            Box::new(move |message| {
+                let Call::Pick { siblings, node: picked, .. } = &mut message.call else { panic!("a pick") };
+                (*siblings, *picked) = (Vec::new(), node);
+            }),
+        ),
+    ];
+    (own, bend!(Pick { siblings } siblings.resize(33, Digest::default())))
+}
+
 #[test]
-fn attack_07_the_pick_of_a_layer_carries_that_layers_descriptor() {
-    let mut world = in_phase(Phase::LayerC, true);
-    while world.state().remaining > 1 || world.phase() != Phase::LayerC {
+fn attack_13_a_pick_is_refused_in_order() {
+    for (phase, early) in
+        [(Phase::LayerC, false), (Phase::TileC, false), (Phase::LayerE, true), (Phase::TileE, true)]
+    {
+        let world = in_phase(phase, true);
+        let extras: [Bend; 3] = [
+            bend!(Pick { layer } layer.push(0)),
+            bend!(Pick { operator } operator.push(0)),
+            bend!(Pick { path } path.push(Digest::default())),
+        ];
+        for extra in extras {
+            let (own, lengths) = of_every_pick(&world);
+            let own = [vec![(Refusal::WitnessExtra, extra)], own].into_iter().flatten().collect();
+            guard(&world, early.then(|| world.early()), own, Some(lengths), false);
+        }
+        let (_, mut call) = if early { (CHALLENGER, world.early()) } else { world.next() };
+        let Call::Pick { child, .. } = &mut call else { panic!("a pick") };
+        *child ^= 1;
+        assert_eq!(world.clone().send(CHALLENGER, NOTHING, &call), Err(Refusal::WrongState), "another place");
+    }
+}
+
+/// Brings a fault into what the pick of a layer shows of the program: head, operator, path.
+type EntryBend<'a> = &'a dyn Fn(&mut Vec<u8>, &mut Vec<u8>, &mut Vec<Digest>);
+
+/// The pick that reaches a layer is the next move.
+fn reaching(lies_at: (u32, u32)) -> World {
+    let mut world = World::new(1, lies_at, true);
+    while world.phase() != Phase::LayerC || world.state().remaining > 1 {
         world.step();
     }
-    assert_eq!(picked(&world, &|_, _, _, _| {}), Ok(()));
-    assert_eq!(picked(&world, &|_, _, descriptor, _| descriptor.push(0)), Err(Refusal::WrongLength));
-    assert_eq!(picked(&world, &|_, _, descriptor, _| descriptor.clear()), Err(Refusal::WrongLength));
-    assert_eq!(picked(&world, &|_, _, _, path| path[0].0[0] ^= 1), Err(Refusal::BadOpening));
-    assert_eq!(picked(&world, &|_, _, _, path| path.truncate(2)), Err(Refusal::BadOpening));
-    let other = world.program.descriptor(LayerIndex(0)).to_vec();
-    let other_path = world.program.layers_tree().path(0);
-    assert_eq!(picked(&world, &|_, _, descriptor, _| *descriptor = other.clone()), Err(Refusal::BadOpening));
-    let swapped = picked(&world, &|_, _, descriptor, path| {
-        *descriptor = other.clone();
-        *path = other_path.clone();
-    });
-    assert_eq!(swapped, Err(Refusal::BadOpening));
-    for at in 0..192 {
-        assert_eq!(picked(&world, &|_, _, descriptor, _| descriptor[at] ^= 1), Err(Refusal::BadOpening));
+    world
+}
+
+#[test]
+fn attack_07_the_pick_of_a_layer_is_refused_in_order() {
+    // Layer 1 of three operators, and layer 3 of one.
+    for (target, several) in [(TARGET, true), ((5, 3), false)] {
+        let world = reaching(target);
+        let (every, lengths) = of_every_pick(&world);
+        let mut own: Vec<(Refusal, Bend)> = vec![
+            (Refusal::BadOpening, bend!(Pick { path } flip(&mut path[1]))),
+            (Refusal::WrongLength, bend!(Pick { operator } operator.push(0))),
+            (Refusal::WrongLength, bend!(Pick { layer } layer.push(9))),
+        ];
+        own.extend(every);
+        guard(&world, None, own, Some(lengths), false);
+        let (_, good) = world.next();
+        let refused = |bend: EntryBend<'_>| {
+            let mut call = good.clone();
+            let Call::Pick { layer, operator, path, .. } = &mut call else { panic!("a pick") };
+            bend(layer, operator, path);
+            world.clone().send(CHALLENGER, NOTHING, &call).map(|_| ())
+        };
+        let bytes = |call: &Call| match call {
+            Call::Pick { layer, operator, .. } => (layer.len(), operator.len()),
+            _ => panic!("a pick"),
+        };
+        assert_eq!(bytes(&good), if several { (8, 32) } else { (7, 192 + 32) });
+        assert_eq!(refused(&|_, _, _| {}), Ok(()));
+        for at in 0..bytes(&good).1 {
+            assert_eq!(
+                refused(&|_, operator, _| operator[at] ^= 1).map_err(|r| match r {
+                    // Another kind of operand is another length.
+                    Refusal::WrongLength if !several && [5, 6].contains(&at) => Refusal::BadOpening,
+                    other => other,
+                }),
+                Err(Refusal::BadOpening),
+                "byte {at}"
+            );
+        }
+        assert_eq!(refused(&|_, operator, _| operator.clear()), Err(Refusal::WrongLength));
+        assert_eq!(refused(&|_, _, path| shorten(path)), Err(Refusal::BadOpening));
+        assert_eq!(refused(&|layer, _, _| layer[3] ^= 1), Err(Refusal::BadOpening), "another first operator");
+        let heads: &[&[u8]] = &[
+            &[],
+            &[0, 0, 0, 1, 3],
+            &[0, 0, 0, 1, 3, 0],
+            &[0, 0, 0, 1, 3, 2, 1],
+            &[0, 0, 0, 1, 3, 2, 2, 1],
+            &[0, 0, 0, 1, 3, 2, 1, 1],
+            &[0, 0, 0, 1, 3, 2, 1, 3],
+            &[0, 0, 0, 1, 33, 1, 0],
+            &[0, 0, 0, 1, 0, 1, 0],
+            &[0, 0, 0, 1, 1, 2, 0, 0],
+        ];
+        for head in heads {
+            let result = refused(&|layer, _, _| *layer = head.to_vec());
+            assert_eq!(result, Err(Refusal::WrongLength), "{head:?}");
+        }
+        // The neighbour layer, with its own path.
+        let neighbour = reaching(if several { (0, 3) } else { (4, 3) });
+        let Call::Pick { layer, operator, path, .. } = neighbour.next().1 else { panic!("a pick") };
+        let swapped = refused(&|l, o, p| {
+            (*l, *o, *p) = (layer.clone(), operator.clone(), path.clone());
+        });
+        assert_eq!(swapped, Err(Refusal::BadOpening));
     }
 }
 
 #[test]
-fn a_tile_must_be_the_disputed_one() {
-    for phase in [Phase::DataE, Phase::Name] {
-        let world = in_phase(phase, true);
-        let tile = |f: fn(&mut Vec<u8>)| {
-            bent(&world, CHALLENGER, |call| {
-                if let Call::RevealTile { tile, .. } | Call::Name { tile, .. } = call {
-                    f(tile);
-                }
-            })
-        };
-        assert_eq!(tile(|_| {}), Ok(()));
-        assert_eq!(tile(|tile| tile.push(0)), Err(Refusal::WrongLength));
-        assert_eq!(tile(|tile| tile.clear()), Err(Refusal::WrongLength));
-        assert_eq!(tile(|tile| tile[127] ^= 1), Err(Refusal::BadOpening));
+fn attack_06_a_sub_trace_is_refused_in_order() {
+    let world = in_phase(Phase::SubE, true);
+    let own: Vec<(Refusal, Bend)> = vec![
+        (Refusal::BadSignature, bend!(SubTrace { signature } * signature = vec![0; 65])),
+        // Whatever is more than the exported positions gives the same node.
+        (Refusal::WrongCount, bend!(SubTrace { roots } roots.push(roots[0]))),
+        (Refusal::WrongDescriptor, bend!(SubTrace { layer } * layer.last_mut().expect("a root") ^= 1)),
+    ];
+    guard(&world, None, own, Some(bend!(SubTrace { layer } layer.clear())), true);
+    let refused = |bend: &dyn Fn(&mut Vec<u8>, &mut Vec<narrows_commitment::TensorRoot>)| {
+        let (_, mut call) = world.next();
+        let Call::SubTrace { layer, roots, .. } = &mut call else { panic!("a sub-trace") };
+        bend(layer, roots);
+        world.clone().send(executor(), NOTHING, &call).map(|_| ())
+    };
+    assert_eq!(refused(&|_, roots| roots.truncate(2)), Err(Refusal::WrongCount), "no root for an export");
+    assert_eq!(refused(&|layer, _| layer[4] = 33), Err(Refusal::WrongCount), "not well-formed");
+    assert_eq!(refused(&|_, roots| flip(&mut roots[2].0)), Err(Refusal::WrongState));
+    assert_eq!(refused(&|_, roots| flip(&mut roots[0].0)), Ok(()), "nobody else has claimed that root");
+}
+
+#[test]
+fn attack_06_the_pick_of_an_operator_is_refused_in_order() {
+    let world = in_phase(Phase::SubC, true);
+    let own: Vec<(Refusal, Bend)> = vec![
+        (Refusal::BadOpening, bend!(PickOperator { root_path } flip(&mut root_path[1]))),
+        (Refusal::BadOpening, bend!(PickOperator { operator } operator.push(0))),
+        (Refusal::WrongIndex, bend!(PickOperator { position } * position = 3)),
+        (Refusal::WrongDescriptor, bend!(PickOperator { layer } layer[3] ^= 1)),
+    ];
+    guard(&world, None, own, None, false);
+    let refused = |bend: &dyn Fn(&mut Call)| {
+        let (_, mut call) = world.next();
+        bend(&mut call);
+        world.clone().send(CHALLENGER, NOTHING, &call).map(|_| ())
+    };
+    let bends: [fn(&mut Call); 6] = [
+        |call| {
+            if let Call::PickOperator { root, .. } = call {
+                flip(&mut root.0)
+            }
+        },
+        |call| {
+            if let Call::PickOperator { root_path, .. } = call {
+                shorten(root_path)
+            }
+        },
+        |call| {
+            if let Call::PickOperator { operator_path, .. } = call {
+                flip(&mut operator_path[0])
+            }
+        },
+        |call| {
+            if let Call::PickOperator { operator_path, .. } = call {
+                shorten(operator_path)
+            }
+        },
+        |call| {
+            if let Call::PickOperator { position, .. } = call {
+                *position ^= 1
+            }
+        },
+        |call| {
+            if let Call::PickOperator { operator, .. } = call {
+                operator.clear()
+            }
+        },
+    ];
+    for (index, bend) in bends.iter().enumerate() {
+        assert_eq!(refused(bend), Err(Refusal::BadOpening), "{index}");
+    }
+    for length in [0, 6, 38] {
+        let short = refused(&|call| {
+            if let Call::PickOperator { layer, .. } = call {
+                layer.truncate(length);
+            }
+        });
+        assert_eq!(
+            short,
+            Err(Refusal::WrongDescriptor),
+            "it gives no node, so it is no length before the state"
+        );
+    }
+}
+
+#[test]
+fn tiles_are_refused_in_order() {
+    let world = in_phase(Phase::DataE, true);
+    let lengths: Bend = bend!(RevealTiles { tiles } tiles.resize(5 * 128, 0));
+    guard(&world, None, Vec::new(), Some(lengths), false);
+    for (length, refusal) in [
+        (0, Refusal::WrongCount),
+        (1, Refusal::WrongCount),
+        (511, Refusal::WrongCount),
+        (513, Refusal::WrongCount),
+        (384, Refusal::WrongState),
+    ] {
+        let (_, mut call) = world.next();
+        let Call::RevealTiles { tiles, .. } = &mut call else { panic!("tiles") };
+        tiles.resize(length, 0);
+        assert_eq!(world.clone().send(STRANGER, NOTHING, &call), Err(refusal), "{length}");
     }
 }
 
 #[test]
 fn a_name_is_refused_in_order() {
-    let world = World::new(5, 1, (1, 150), true).to(Phase::Name);
-    type Message = (narrows_bisection::Account, Wei, Call);
-    let bend = |f: fn(&mut Vec<u8>, &mut u8, &mut Vec<u8>, &mut Witness)| {
-        move |message: &mut Message| {
-            if let Call::Name { tile, element, descriptor, witness, .. } = &mut message.2 {
-                f(tile, element, descriptor, witness);
-            }
-        }
-    };
-    let good = (CHALLENGER, NOTHING, world.name());
-    refused_in_order(
-        &good,
-        &[
-            (Refusal::WitnessExtra, &bend(|_, _, _, witness| witness.b.indices.push(0))),
-            (Refusal::WrongIndex, &bend(|_, element, _, _| *element = 128)),
-            (Refusal::WrongDescriptor, &bend(|_, _, descriptor, _| descriptor[191] ^= 1)),
-            (Refusal::BadOpening, &bend(|tile, _, _, _| tile[0] ^= 1)),
-            (Refusal::WrongLength, &bend(|tile, _, _, _| tile.truncate(127))),
-        ],
-        in_world(&world),
-    );
-    // A witness is not looked at where the element is one of many segments, nor may it be there.
-    let none = World::new(5, 1, (1, 150), true).to(Phase::Name);
-    let full = bend(|_, _, _, witness| witness.params = Opened { indices: vec![0], ..Opened::default() });
-    let mut message = good;
-    full(&mut message);
-    assert_eq!(in_world(&none)(&message), Err(Refusal::WitnessExtra));
+    for (world, early) in [(in_phase(Phase::Name, true), false), (in_phase(Phase::DataE, true), true)] {
+        let own: Vec<(Refusal, Bend)> = vec![
+            (Refusal::WitnessExtra, bend!(Name { witness } witness.b.indices.push(0))),
+            (Refusal::WrongIndex, bend!(Name { element } * element = 64)),
+            (Refusal::WrongDescriptor, bend!(Name { operator } operator[191] ^= 1)),
+            // The same way up: only bits beyond the siblings differ.
+            (Refusal::WrongIndex, bend!(Name { slot } * slot |= 4)),
+        ];
+        let lengths: Bend = bend!(Name { siblings } siblings.resize(33, Digest::default()));
+        guard(&world, early.then(|| world.early()), own, Some(lengths), false);
+    }
+    // An element of one segment is judged by its witness, which is opened a, b, params.
+    let world = World::new(1, (4, 200), true).to(Phase::Name);
+    let own: Vec<(Refusal, Bend)> = vec![
+        (Refusal::BadOpening, bend!(Name { witness } flip(&mut witness.params.proof.0[0]))),
+        (Refusal::BadOpening, bend!(Name { witness } flip(&mut witness.b.root_path[0]))),
+        (Refusal::BadOpening, bend!(Name { witness } witness.a.tiles[3] ^= 1)),
+        (Refusal::WrongCount, bend!(Name { witness } witness.a.indices.push(99))),
+        (Refusal::WrongIndex, bend!(Name { element } * element = 32)),
+    ];
+    guard(&world, None, own, None, false);
 }
 
 #[test]
-fn a_statement_is_refused_in_order() {
-    let world = in_phase(Phase::FoldE, true);
-    let sums = world.sums(1);
-    type Message = (narrows_bisection::Account, Wei, Call);
-    let good = (EXECUTOR, NOTHING, world.fold(sums));
-    let bend = |f: fn(&mut Vec<u8>, &mut Vec<i64>, &mut Opened)| {
-        move |message: &mut Message| {
-            if let Call::Fold { descriptor, sums, params, .. } = &mut message.2 {
-                f(descriptor, sums, params);
-            }
-        }
+fn attack_09_a_witness_that_misses_a_term_is_refused() {
+    // Element 201 reads the same tiles as 200; 231 reads others of a, and 263 of the records.
+    let world = World::new(1, (4, 200), true).to(Phase::Name);
+    let (_, good) = world.next();
+    let missing = |element_of: u64| {
+        use narrows_bisection::{ClaimedNodes, WitnessSource};
+        let mut call = good.clone();
+        let Call::Name { witness, .. } = &mut call else { panic!("a name") };
+        let claimed = ClaimedNodes::default();
+        let source =
+            WitnessSource { program: &world.program, trace: &world.claimed, claimed: &claimed, list: None };
+        **witness = source.witness(narrows_program::OperatorIndex(4), element_of, None);
+        world.clone().send(CHALLENGER, NOTHING, &call).map(|_| ())
     };
-    refused_in_order(
-        &good,
-        &[
-            (Refusal::FoldMismatch, &bend(|_, sums, _| sums[0] += 100)),
-            (Refusal::BadOpening, &bend(|_, _, params| params.root.0.0[0] ^= 1)),
-            (Refusal::OutOfRange, &bend(|_, sums, _| sums[2] = 1 << 62)),
-            (Refusal::WrongCount, &bend(|_, sums, _| sums.push(0))),
-            (Refusal::WrongDescriptor, &bend(|descriptor, _, _| descriptor[0] ^= 1)),
-        ],
-        in_world(&world),
-    );
+    assert_eq!([missing(200), missing(201)], [Ok(()), Ok(())]);
+    assert_eq!([missing(263), missing(0)], [Err(Refusal::WitnessMissing); 2]);
+}
+
+#[test]
+fn a_statement_of_sums_is_refused_in_order() {
+    let world = in_phase(Phase::FoldE, true);
+    let own: Vec<(Refusal, Bend)> = vec![
+        (Refusal::BadSignature, bend!(Fold { signature } * signature = vec![1; 65])),
+        (Refusal::FoldMismatch, bend!(Fold { sums } sums[0] += 100)),
+        (Refusal::BadOpening, bend!(Fold { params } params.tiles[0] ^= 1)),
+        (Refusal::OutOfRange, bend!(Fold { sums } sums[2] = 1 << 62)),
+        (Refusal::WrongCount, bend!(Fold { sums } sums.push(0))),
+        (Refusal::WrongDescriptor, bend!(Fold { operator } operator[0] ^= 1)),
+    ];
+    guard(&world, None, own, None, true);
+    let refused = |bend: &dyn Fn(&mut Vec<i64>, &mut Opened)| {
+        let (_, mut call) = world.next();
+        let Call::Fold { sums, params, .. } = &mut call else { panic!("sums") };
+        bend(sums, params);
+        world.clone().send(executor(), NOTHING, &call).map(|_| ())
+    };
     for (sum, refusal) in [
         (i64::MIN, Refusal::OutOfRange),
         (-(1 << 62), Refusal::OutOfRange),
@@ -372,42 +360,81 @@ fn a_statement_is_refused_in_order() {
         ((1 << 62) - 1, Refusal::FoldMismatch),
         (i64::MAX, Refusal::OutOfRange),
     ] {
-        let mut sums = world.sums(1);
-        sums[0] = sum;
-        assert_eq!(in_world(&world)(&(EXECUTOR, NOTHING, world.fold(sums))), Err(refusal), "{sum}");
+        assert_eq!(refused(&|sums, _| sums[0] = sum), Err(refusal), "{sum}");
     }
-    let few = world.sums(1)[..2].to_vec();
-    assert_eq!(in_world(&world)(&(EXECUTOR, NOTHING, world.fold(few))), Err(Refusal::WrongCount));
+    assert_eq!(refused(&|sums, _| sums.truncate(2)), Err(Refusal::WrongCount));
+    assert_eq!(refused(&|sums, _| sums.clear()), Err(Refusal::WrongCount));
+    assert_eq!(refused(&|_, params| *params = Opened::default()), Err(Refusal::WrongCount));
+    assert_eq!(refused(&|_, params| params.root_path.push(Digest::default())), Err(Refusal::BadOpening));
+    assert_eq!(refused(&|_, params| params.indices[0] ^= 1), Err(Refusal::BadOpening));
 }
 
 #[test]
-fn attack_18_a_segment_is_judged_against_the_very_statement() {
+fn attack_18_a_segment_is_refused_in_order() {
     let world = in_phase(Phase::Seg, true);
-    type Message = (narrows_bisection::Account, Wei, Call);
-    let good = (CHALLENGER, NOTHING, world.segment(world.history_sums(), 1));
-    let bend = |f: fn(&mut Vec<u8>, &mut Vec<i64>, &mut u32, &mut Witness)| {
-        move |message: &mut Message| {
-            if let Call::Segment { descriptor, sums, index, witness, .. } = &mut message.2 {
-                f(descriptor, sums, index, witness);
-            }
-        }
-    };
-    refused_in_order(
-        &good,
-        &[
-            (Refusal::WitnessMissing, &bend(|_, _, index, _| *index = 2)),
-            (Refusal::WitnessExtra, &bend(|_, _, _, witness| witness.params.indices.push(0))),
-            (Refusal::WrongIndex, &bend(|_, _, index, _| *index = 3)),
-            (Refusal::WrongStatement, &bend(|_, sums, _, _| sums[0] += 1)),
-            (Refusal::WrongDescriptor, &bend(|descriptor, _, _, _| descriptor[100] ^= 1)),
-        ],
-        in_world(&world),
+    let own: Vec<(Refusal, Bend)> = vec![
+        // The first segment's tiles do not hold the second's terms.
+        (Refusal::WitnessMissing, bend!(Segment { index } * index = 1)),
+        (Refusal::BadOpening, bend!(Segment { witness } witness.a.tiles[0] ^= 1)),
+        (Refusal::WitnessExtra, bend!(Segment { witness } witness.params.indices.push(0))),
+        (Refusal::WrongIndex, bend!(Segment { index } * index = 3)),
+        (Refusal::WrongDescriptor, bend!(Segment { operator } operator[100] ^= 1)),
+    ];
+    let (_, call) = world.next();
+    let Call::Segment { index, .. } = call else { panic!("a segment") };
+    assert_eq!(index, 2, "the forged sum is the last");
+    guard(&world, None, own, None, false);
+    let (_, mut call) = world.next();
+    let Call::Segment { sums, .. } = &mut call else { panic!("a segment") };
+    sums[0] += 1;
+    assert_eq!(
+        world.clone().send(CHALLENGER, NOTHING, &call),
+        Err(Refusal::WrongState),
+        "the very statement"
     );
-    // The right segments of a lying statement stand.
-    for index in [0, 2] {
-        let mut world = world.clone();
-        let call = world.segment(world.history_sums(), index);
-        world.send(CHALLENGER, NOTHING, &call).expect("is judged");
-        assert_eq!(world.phase(), Phase::Lost);
+}
+
+#[test]
+fn a_timeout_is_refused_in_order() {
+    for world in everywhere() {
+        let good = Message { now: world.deadline(), sender: STRANGER, value: NOTHING, call: world.timeout() };
+        let mut bends: Vec<(Refusal, Bend)> =
+            vec![(Refusal::NotYet, at(world.deadline() - 1)), (Refusal::ClaimClosed, at(world.hard_end()))];
+        bends.extend(before_the_claim());
+        bends.extend(about_the_match());
+        refused_in_order(&world, &good, &bends);
+    }
+}
+
+#[test]
+fn a_reclaim_is_refused_in_order() {
+    let mut world = in_phase(Phase::SubC, true);
+    let early = world.reclaim();
+    assert_eq!(world.send(STRANGER, NOTHING, &early), Err(Refusal::NotYet), "the claim is pending");
+    world.send(STRANGER, NOTHING, &world.refute()).expect("a fault");
+    let good = Message { now: world.now, sender: STRANGER, value: NOTHING, call: world.reclaim() };
+    let mut bends = before_the_claim();
+    bends.extend(about_the_match());
+    refused_in_order(&world, &good, &bends);
+    for bend in [
+        (|c: &mut Call| {
+            if let Call::Reclaim { seated, .. } = c {
+                seated.challenger = STRANGER
+            }
+        }) as fn(&mut Call),
+        |c| {
+            if let Call::Reclaim { seated, .. } = c {
+                seated.seat.bond.0 += 1
+            }
+        },
+        |c| {
+            if let Call::Reclaim { node, .. } = c {
+                flip(node)
+            }
+        },
+    ] {
+        let mut call = world.reclaim();
+        bend(&mut call);
+        assert_eq!(world.send(STRANGER, NOTHING, &call), Err(Refusal::WrongState));
     }
 }

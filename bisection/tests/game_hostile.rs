@@ -2,112 +2,363 @@
 
 mod game_support;
 
+use std::sync::LazyLock;
+
 use game_support::*;
 use narrows_bisection::game::ids;
-use narrows_bisection::referee::Descriptor;
-use narrows_bisection::{BlockTime, Call, Event, Game, Opened, Phase, Wei, Witness};
-use narrows_commitment::{Digest, LayersRoot, TensorRoot, TraceRoot, Tree};
-use narrows_program::LayerIndex;
+use narrows_bisection::{
+    Block, BlockTime, Call, Event, Game, Opened, Phase, Posted, Refusal, Refutation, Seat, Seated, Standing,
+    Wei, Witness,
+};
+use narrows_commitment::{
+    Digest, Domain, LayersRoot, MultiProof, TensorRoot, TraceRoot, Tree, tagged, tile_at,
+};
+use narrows_program::{OperatorIndex, Program};
 use proptest::prelude::*;
 
-/// Plays a one-layer program of this descriptor as far as it goes; gives the last phase.
-fn play(descriptor: &[u8], choices: &[u8]) -> Phase {
-    let legal = program(1, 2);
-    let output = Run::new(&legal, Some((0, 1, 1))).outputs[0].clone();
-    let decoded = Descriptor::decode(descriptor).expect("192 bytes");
-    let layers_root = LayersRoot(decoded.layer_leaf(LayerIndex(0)));
-    let (header, constants_root) = (legal.header_bytes().to_vec(), legal.constants_tree().root());
-    let program = ids::program_root(&header, layers_root, constants_root);
-    let mut game = Game::new(CHAIN, GAME, parameters()).expect("good parameters");
-    let send = |game: &mut Game, sender, value, call: Call| {
-        let before = game.clone();
-        let result = game.apply(BlockTime(START), sender, Wei(value), &call);
-        assert!(result.is_ok() || *game == before, "{} changed something", call.name());
-        result
-    };
-    send(&mut game, STRANGER, 0, Call::Register { header, layers_root, constants_root }).expect("registers");
-    let salt = Digest::default();
-    send(&mut game, REQUESTER, 0, Call::PostJob { program, input: input(), salt, deadline: JOB_DEADLINE })
-        .expect("posts");
-    let job = game.jobs().next().expect("a job").0;
-    let root = Tree::of_bytes(&output).root();
-    let claim =
-        Call::PostClaim { job, trace_root: TraceRoot(root), output: output.clone(), path: Vec::new() };
-    let posted = send(&mut game, EXECUTOR, 1_001, claim).expect("claims");
-    let Event::ClaimPosted { claim, .. } = posted[0] else { panic!("no claim") };
-    send(&mut game, CHALLENGER, 101, Call::Open { claim, commitment: salt }).expect("opens");
-    let match_id = ids::match_id(claim, 0);
-    let records = || {
-        let bytes = &legal.constants()[0].bytes;
-        opened(bytes, (0..u64::from(choices[0]) % 38 + 1).collect(), Vec::new())
-    };
-    let a = || Opened {
-        root: TensorRoot(Tree::of_bytes(&input()).root()),
-        ..opened(&input(), [0, 1, 2].into(), Vec::new())
-    };
-    for choice in choices {
-        let state = game.match_of(match_id).expect("a match").state;
-        let (hash, descriptor) = (state.hash(match_id), descriptor.to_vec());
-        let mut tile = output.clone();
-        tile.resize(128, 0);
-        let witness = |whole| {
-            let params = if whole { records() } else { Opened::default() };
-            let b = if descriptor[4] == 0 { Opened::default() } else { a() };
-            let real = Witness { a: a(), b, params };
-            Box::new(if choice % 4 == 0 { Witness::default() } else { real })
+/// The only layer of a program: how many operators it says it has, of which `export` is exported, from `first` on.
+#[derive(Debug, Clone, Copy)]
+struct Shape {
+    first: u32,
+    count: u8,
+    export: u8,
+}
+
+const ALONE: Shape = Shape { first: 0, count: 1, export: 0 };
+
+impl Shape {
+    fn head(&self) -> Vec<u8> {
+        [&self.first.to_be_bytes()[..], &[self.count, 1, self.export]].concat()
+    }
+
+    /// All of its operators are the same.
+    fn operators(&self, operator: &[u8]) -> Tree {
+        Tree::new(vec![tagged(Domain::Operator, &[operator]); self.count.into()])
+    }
+
+    /// What is stated of its operators' outputs: the output of the exported one, and anything of the others.
+    fn roots(&self, output: Digest) -> Vec<TensorRoot> {
+        let root = |position| if position == self.export { output } else { SALT };
+        (0..self.count).map(|position| TensorRoot(root(position))).collect()
+    }
+}
+
+/// The legal program of one operator, and the lie that is claimed of it: element 1.
+static LEGAL: LazyLock<(Program, Vec<u8>)> = LazyLock::new(|| {
+    let program = single(2);
+    let output = doctored(&program, (0, 1)).output().to_vec();
+    (program, output)
+});
+
+/// The legal operator's bytes: its descriptor, and the root of its records.
+fn legal() -> Vec<u8> {
+    LEGAL.0.operator_bytes(OperatorIndex(0))
+}
+
+/// As many constants' roots behind a descriptor as its kinds ask for.
+fn with_roots(descriptor: &[u8]) -> Vec<u8> {
+    let bytes = legal();
+    let roots = 1 + [5, 6].iter().filter(|at| descriptor[**at] == 1).count();
+    [&descriptor[..192], &bytes[192..].repeat(roots)].concat()
+}
+
+/// A game with a claim on a program of this layer, and a match about it.
+struct Trial {
+    game: Game,
+    shape: Shape,
+    operator: Vec<u8>,
+    output: Vec<u8>,
+    tree: Tree,
+    posted: Posted,
+    claim: narrows_bisection::ClaimId,
+    /// Where the claimed tensor's tree is.
+    level: u32,
+    index: u64,
+    /// The sums that were stated.
+    stated: Option<Vec<i64>>,
+}
+
+impl Trial {
+    fn new(shape: Shape, operator: &[u8]) -> Self {
+        let (legal, output) = (&LEGAL.0, LEGAL.1.clone());
+        let tree = Tree::of_bytes(&output);
+        let root = shape.operators(operator).root();
+        let layers_root = LayersRoot(tagged(Domain::Layer, &[&shape.head(), &root.0]));
+        let header = legal.header_bytes().to_vec();
+        let program = ids::program_root(&header, layers_root);
+        let game = Game::new(CHAIN, GAME, parameters()).expect("good parameters");
+        let input_root = TensorRoot(Tree::of_bytes(&input()).root());
+        let job = ids::job_id(CHAIN, GAME, REQUESTER, program, input_root, SALT);
+        let root = tree.root();
+        let posted =
+            Posted { job, executor: executor(), trace_root: TraceRoot(root), output_root: TensorRoot(root) };
+        let claim = game.claim_id(&posted);
+        let level = tree.depth();
+        let operator = operator.to_vec();
+        let mut trial =
+            Self { game, shape, operator, output, tree, posted, claim, level, index: 0, stated: None };
+        trial.send(STRANGER, NOTHING, START, &Call::Register { header, layers_root }).expect("registers");
+        let (input, deadline) = (input(), JOB_DEADLINE);
+        trial
+            .send(REQUESTER, NOTHING, START, &Call::PostJob { program, input, salt: SALT, deadline })
+            .expect("posts");
+        let commitment = ids::claim_commitment(SALT, &posted);
+        // 1,200 terms, 1.2 wei.
+        trial
+            .send(executor(), Wei(1_001 + 2), START, &Call::CommitClaim { job, commitment })
+            .expect("commits");
+        let call = Call::PostClaim {
+            job,
+            number: 0,
+            committed_at: BlockTime(START),
+            salt: SALT,
+            trace_root: posted.trace_root,
+            output: trial.output.clone(),
+            path: Vec::new(),
         };
-        let sums = vec![i64::from(*choice); decoded.segments().min(300) as usize];
+        trial.send(executor(), NOTHING, START + 1, &call).expect("claims");
+        let bond = trial.game.program(program).and_then(|p| p.bond(&parameters())).expect("small");
+        trial.send(CHALLENGER, bond, START + 1, &Call::Open { posted, commitment: SALT }).expect("opens");
+        trial
+    }
+
+    fn send(
+        &mut self,
+        sender: narrows_bisection::Account,
+        value: Wei,
+        now: u64,
+        call: &Call,
+    ) -> Result<Vec<Event>, Refusal> {
+        let before = self.game.clone();
+        let block = Block { time: BlockTime(now), base_fee: Wei(2) };
+        let result = self.game.apply(block, sender, value, call);
+        assert!(result.is_ok() || self.game == before, "{} changed something", call.name());
+        result
+    }
+
+    fn phase(&self) -> Phase {
+        self.game.match_of(ids::match_id(self.claim, 0)).expect("a match").state.phase
+    }
+
+    fn opened(&self, bytes: &[u8], tiles: std::ops::Range<u64>) -> Opened {
+        let tree = Tree::of_bytes(bytes);
+        let indices: Vec<u64> = tiles.collect();
+        Opened {
+            root_path: Vec::new(),
+            indices: indices.iter().map(|index| *index as u32).collect(),
+            tiles: indices.iter().flat_map(|index| tile_at(bytes, *index)).collect(),
+            proof: tree.multi_proof(&indices),
+        }
+    }
+
+    fn witness(&self, choice: u8, whole: bool) -> Witness {
+        if choice.is_multiple_of(4) {
+            return Witness::default();
+        }
+        let a = self.opened(&input(), 0..10);
+        let records = &LEGAL.0.constants()[0].bytes;
+        let b = if self.operator[4] == 0 { Opened::default() } else { a.clone() };
+        let params = if whole { self.opened(records, 0..150) } else { Opened::default() };
+        Witness { a, b, params }
+    }
+
+    /// The next move, steered by `choice`.
+    fn advance(&mut self, choice: u8) {
+        let this = *self.game.match_of(ids::match_id(self.claim, 0)).expect("a match");
+        let (state, own) = (this.state, this.seated.seat);
+        let (posted, claim, number, standing, seat) =
+            (self.posted, self.claim, 0, state.standing(), state.seat);
+        let operators = self.shape.operators(&self.operator);
+        let layer = [&self.shape.head()[..], &operators.root().0].concat();
+        let operator = self.operator.clone();
+        let roots = self.shape.roots(self.tree.root());
+        let segments = |operator: &[u8]| {
+            let descriptor = narrows_bisection::referee::Descriptor::decode(operator).expect("its length");
+            descriptor.segments().min(300) as usize
+        };
         let (sender, call) = match state.phase {
-            Phase::LayerC if state.remaining == 0 => {
-                let nodes = vec![state.node];
+            Phase::LayerC => {
+                let operator = if self.shape.count == 1 { operator } else { operators.root().0.to_vec() };
+                let (layer, path, siblings) = (self.shape.head(), Vec::new(), Vec::new());
+                let (seat, node, child) = (own, state.node, 0);
                 (
                     CHALLENGER,
-                    Call::Pick { match_id, state: hash, nodes, child: 0, descriptor, path: Vec::new() },
+                    Call::Pick {
+                        claim,
+                        number,
+                        standing,
+                        seat,
+                        child,
+                        node,
+                        siblings,
+                        layer,
+                        operator,
+                        path,
+                    },
                 )
+            }
+            Phase::SubE => {
+                let signature = Vec::new();
+                (executor(), Call::SubTrace { posted, number, standing, seat, layer, roots, signature })
+            }
+            Phase::SubC => {
+                let position = u32::from(self.shape.export);
+                let list = Tree::new(roots.iter().map(|root| root.0).collect());
+                let call = Call::PickOperator {
+                    claim,
+                    number,
+                    standing,
+                    seat: own,
+                    position,
+                    layer,
+                    operator,
+                    operator_path: operators.path(position.into()),
+                    root: roots[position as usize],
+                    root_path: list.path(position.into()),
+                };
+                (CHALLENGER, call)
             }
             Phase::TileE | Phase::TileC => {
-                let nodes = vec![state.node; 1 << state.remaining.min(2)];
-                (
-                    CHALLENGER,
-                    Call::Pick { match_id, state: hash, nodes, child: 0, descriptor: vec![], path: vec![] },
-                )
+                let levels = u32::from(state.levels(2)).min(self.level);
+                let (level, index) =
+                    (self.level - levels, self.index << levels | (u64::from(choice) & ((1 << levels) - 1)));
+                let call = Call::Pick {
+                    claim,
+                    number,
+                    standing,
+                    seat: own,
+                    child: (index & ((1 << levels) - 1)) as u32,
+                    node: self.tree.node(level, index),
+                    siblings: (level..self.level)
+                        .map(|l| self.tree.node(l, (index >> (l - level)) ^ 1))
+                        .collect(),
+                    layer: Vec::new(),
+                    operator: Vec::new(),
+                    path: Vec::new(),
+                };
+                (self.level, self.index) = (level, index);
+                (CHALLENGER, call)
             }
-            Phase::DataE => (EXECUTOR, Call::RevealTile { match_id, state: hash, tile }),
-            Phase::Name => {
-                let witness = witness(true);
-                let element = choice % 16;
-                (CHALLENGER, Call::Name { match_id, state: hash, tile, element, descriptor, witness })
+            Phase::DataE if choice.is_multiple_of(2) => {
+                let first = self.index << self.level;
+                let tiles = first..first + state.real_tiles().min(16);
+                let tiles = tiles.flat_map(|tile| tile_at(&self.output, tile)).collect();
+                (STRANGER, Call::RevealTiles { claim, number, standing, seat, tiles })
+            }
+            Phase::DataE | Phase::Name => {
+                let slot = u64::from(choice >> 2) & ((1 << self.level) - 1);
+                let tile = self.index << self.level | slot;
+                let leaf = tile.min(9);
+                let call = Call::Name {
+                    posted,
+                    number,
+                    standing,
+                    seat: own,
+                    tile: tile_at(&self.output, leaf).to_vec(),
+                    slot: slot as u8,
+                    siblings: self.tree.path(leaf)[..self.level as usize].to_vec(),
+                    element: choice % 16,
+                    operator,
+                    witness: Box::new(self.witness(choice, true)),
+                };
+                (CHALLENGER, call)
             }
             Phase::FoldE => {
-                let params = Box::new(records());
-                (EXECUTOR, Call::Fold { match_id, state: hash, descriptor, sums, params })
+                let sums = vec![i64::from(choice); segments(&operator)];
+                let params = Box::new(self.witness(1, true).params);
+                let signature = Vec::new();
+                (executor(), Call::Fold { posted, number, standing, seat, operator, sums, params, signature })
             }
             Phase::Seg => {
-                let (witness, index) = (witness(false), u32::from(*choice) % 3);
-                (CHALLENGER, Call::Segment { match_id, state: hash, descriptor, sums, index, witness })
+                let Some(sums) = self.stated.clone() else { return };
+                let (seat, index) = (own, u32::from(choice) % 3);
+                let witness = Box::new(self.witness(choice, false));
+                (CHALLENGER, Call::Segment { posted, number, standing, seat, operator, sums, index, witness })
             }
-            over => return over,
+            _ => return,
         };
-        let _ = send(&mut game, sender, 0, call);
-    }
-    game.match_of(match_id).expect("a match").state.phase
-}
-
-#[test]
-fn the_legal_descriptor_goes_to_the_end() {
-    let legal = program(1, 2).descriptor(LayerIndex(0));
-    assert_eq!(play(&legal, &[1; 8]), Phase::Won);
-}
-
-#[test]
-fn attack_28_a_descriptor_beyond_the_limits_is_refused_by_the_pick() {
-    let bent = |bends: &[(usize, u32)]| {
-        let mut descriptor = program(1, 2).descriptor(LayerIndex(0));
-        for (at, value) in bends {
-            descriptor[*at..*at + 4].copy_from_slice(&value.to_be_bytes());
+        let result = self.send(sender, NOTHING, START + 2, &call);
+        if let (Ok(_), Call::Fold { sums, .. }) = (&result, call) {
+            self.stated = Some(sums);
         }
-        // One choice: the pick alone.
-        play(&descriptor, &[1]) != Phase::LayerC
+    }
+
+    /// The whole of it in one call, steered by `choice`.
+    fn refute(&mut self, choice: u8) -> Result<Vec<Event>, Refusal> {
+        let operators = self.shape.operators(&self.operator);
+        let position = u64::from(self.shape.export);
+        let tile = u64::from(choice) % 10;
+        let refutation = Refutation {
+            layer: self.shape.head(),
+            operator: self.operator.clone(),
+            position: self.shape.export.into(),
+            operator_path: operators.path(position),
+            tile_index: tile as u32,
+            tile: tile_at(&self.output, tile).to_vec(),
+            tile_path: self.tree.path(tile),
+            element: choice % 32,
+            witness: self.witness(choice | 1, true),
+            ..Refutation::default()
+        };
+        let call = Call::Refute { posted: self.posted, refutation: Box::new(refutation) };
+        self.send(STRANGER, NOTHING, START + 2, &call)
+    }
+}
+
+/// Plays such a program as far as it goes, and refutes it at once; gives the match's last phase.
+fn play(shape: Shape, operator: &[u8], choices: &[u8]) -> Phase {
+    let mut trial = Trial::new(shape, operator);
+    for choice in choices {
+        trial.advance(*choice);
+    }
+    let mut refuted = Trial::new(shape, operator);
+    for choice in choices.iter().take(3) {
+        let _ = refuted.refute(*choice);
+    }
+    trial.phase()
+}
+
+#[test]
+fn the_legal_operator_goes_to_the_end() {
+    for shape in
+        [ALONE, Shape { first: 7, count: 2, export: 1 }, Shape { first: u32::MAX, count: 32, export: 5 }]
+    {
+        // By showing tiles and by naming at once; element 1 of tile 0 is the lie.
+        for choices in [[0, 0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 1, 1]] {
+            assert_eq!(play(shape, &legal(), &choices), Phase::Won, "{shape:?}");
+        }
+        let mut trial = Trial::new(shape, &legal());
+        assert_eq!(trial.refute(2), Err(Refusal::NoFault));
+        assert_eq!(trial.refute(1), Err(Refusal::NoFault));
+        assert_eq!(trial.phase(), Phase::LayerC);
+        assert_eq!(
+            trial.game.claim(trial.claim).expect("posted").status,
+            narrows_bisection::ClaimStatus::Pending
+        );
+    }
+}
+
+#[test]
+fn attack_28_a_descriptor_beyond_the_limits_is_refused_where_it_is_entered() {
+    let several = Shape { first: 0, count: 3, export: 1 };
+    let entered = |operator: &[u8]| {
+        // One choice is the pick alone; three reach the pick of the operator.
+        let [alone, within] =
+            [(ALONE, Phase::LayerC, 1), (several, Phase::SubC, 3)].map(|(shape, before, moves)| {
+                let phase = play(shape, operator, &[1; 3][..moves]);
+                assert!(phase >= before, "{phase:?}");
+                phase != before
+            });
+        let refuted = Trial::new(ALONE, operator).refute(1) != Err(Refusal::WrongDescriptor);
+        assert_eq!([alone, alone], [within, refuted]);
+        alone
+    };
+    let bent = |bends: &[(usize, u32)]| {
+        let mut operator = legal();
+        for (at, value) in bends {
+            operator[*at..*at + 4].copy_from_slice(&value.to_be_bytes());
+        }
+        entered(&operator)
     };
     let (dims, terms, split) = (32, 48, 24);
     assert!(bent(&[(dims, 1 << 20), (dims + 4, 1 << 10), (dims + 12, 1)]));
@@ -116,42 +367,134 @@ fn attack_28_a_descriptor_beyond_the_limits_is_refused_by_the_pick() {
     assert!(!bent(&[(dims, u32::MAX), (dims + 4, u32::MAX), (dims + 8, u32::MAX), (dims + 12, u32::MAX)]));
     assert!(!bent(&[(dims, 0)]));
     assert!(bent(&[(terms, 1 << 24)]) && !bent(&[(terms, (1 << 24) + 1)]) && !bent(&[(terms, 0)]));
-    assert!(bent(&[(split, 1 << 16)]) && !bent(&[(split, (1 << 16) + 1)]) && !bent(&[(split, 0)]));
+    assert!(bent(&[(split, 1 << 14)]) && !bent(&[(split, (1 << 14) + 1)]) && !bent(&[(split, 0)]));
     for code in 0..=255u8 {
-        let legal = program(1, 2).descriptor(LayerIndex(0));
         for at in [2, 3, 4] {
-            let mut descriptor = legal;
-            descriptor[at] = code;
+            let mut operator = legal();
+            operator[at] = code;
             let known = (1..=3).contains(&code) || (at == 4 && code == 0);
-            assert_eq!(play(&descriptor, &[1]) != Phase::LayerC, known, "type {code} at {at}");
+            assert_eq!(entered(&operator), known, "type {code} at {at}");
         }
     }
 }
 
+#[test]
+fn attack_28_a_word_of_any_kind_is_refused_without_a_panic() {
+    let mut trial = Trial::new(ALONE, &legal());
+    let seated = Seated { challenger: CHALLENGER, seat: Seat::default() };
+    let (posted, claim, number) = (trial.posted, trial.claim, 0);
+    for byte in [0u8, 1, 2, 31, 32, 33, 63, 64, 127, 128, 254, 255] {
+        for at in 0..32 {
+            let mut standing = Standing::default();
+            // The greatest tensor's tiles beneath, so that many tiles could be real.
+            for tiles in [0u8, 0xff] {
+                standing.word.0[3..7].fill(tiles);
+                standing.word.0[at] = byte;
+                for given in [128, 5 * 128, 64 * 128] {
+                    let (seat, tiles) = (SALT, vec![7; given]);
+                    let call = Call::RevealTiles { claim, number, standing, seat, tiles };
+                    let refusal = trial.send(STRANGER, NOTHING, START + 2, &call).expect_err("no such state");
+                    assert!([Refusal::WrongState, Refusal::WrongCount].contains(&refusal), "{refusal:?}");
+                }
+                for call in [
+                    Call::Timeout { posted, number, standing, seated, node: SALT },
+                    Call::Reclaim { claim, number, standing, seated, node: SALT },
+                ] {
+                    let result = trial.send(STRANGER, NOTHING, START + 2, &call);
+                    assert_eq!(result, Err(Refusal::WrongState));
+                }
+            }
+        }
+    }
+}
+
+fn shape() -> impl Strategy<Value = Shape> {
+    let several = (any::<u32>(), 2..=32u8, any::<u8>()).prop_map(|(first, count, export)| Shape {
+        first,
+        count,
+        export: export % count,
+    });
+    prop_oneof![Just(ALONE), several]
+}
+
+fn edge() -> impl Strategy<Value = u8> {
+    prop_oneof![Just(0u8), Just(1), Just(2), Just(3), Just(0x7f), Just(0x80), Just(0xff), any::<u8>()]
+}
+
+fn word() -> impl Strategy<Value = u32> {
+    prop::sample::select(vec![0u32, 1, 3, 1 << 14, 1 << 24, i32::MAX as u32, 1 << 31, u32::MAX])
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn attack_28_an_illegal_descriptor_never_panics_the_game(
-        bends in prop::collection::vec((0usize..192, prop_oneof![Just(0u8), Just(1), Just(0x7f), Just(0x80), Just(0xff), any::<u8>()]), 0..12),
-        choices in prop::collection::vec(any::<u8>(), 4..12),
+    fn attack_28_an_illegal_operator_never_panics_the_game(
+        shape in shape(),
+        bends in prop::collection::vec((0usize..192, edge()), 0..8),
+        choices in prop::collection::vec(any::<u8>(), 6..14),
     ) {
-        let mut descriptor = program(1, 2).descriptor(LayerIndex(0));
+        let mut descriptor = legal();
         for (at, value) in bends {
             descriptor[at] = value;
         }
-        play(&descriptor, &choices);
+        play(shape, &with_roots(&descriptor), &choices);
     }
 
     #[test]
     fn attack_28_words_at_their_limits_never_panic_the_game(
-        bends in prop::collection::vec((3usize..48, prop_oneof![Just(0u32), Just(1), Just(3), Just(1 << 16), Just(1 << 24), Just(i32::MAX as u32), Just(1 << 31), Just(u32::MAX)]), 0..8),
-        choices in prop::collection::vec(any::<u8>(), 4..12),
+        shape in shape(),
+        bends in prop::collection::vec((3usize..48, word()), 0..6),
+        choices in prop::collection::vec(any::<u8>(), 6..14),
     ) {
-        let mut descriptor = program(1, 2).descriptor(LayerIndex(0));
+        let mut descriptor = legal();
         for (word, value) in bends {
             descriptor[word * 4..word * 4 + 4].copy_from_slice(&value.to_be_bytes());
         }
-        play(&descriptor, &choices);
+        play(shape, &with_roots(&descriptor), &choices);
+    }
+
+    #[test]
+    fn attack_28_any_proof_is_refused_without_a_panic(
+        indices in prop::collection::vec(word(), 0..4),
+        length in 0usize..600,
+        proof in 0usize..40,
+        path in 0usize..40,
+        number in word(),
+        byte in edge(),
+    ) {
+        let mut trial = Trial::new(Shape { first: 3, count: 3, export: 1 }, &legal());
+        let opened = Opened {
+            root_path: vec![SALT; path],
+            indices,
+            tiles: vec![byte; length],
+            proof: MultiProof(vec![SALT; proof]),
+        };
+        let witness = Witness { a: opened.clone(), b: Opened::default(), params: opened };
+        let mut refutation = Refutation {
+            layer_index: number,
+            layer: trial.shape.head(),
+            layer_path: vec![SALT; path],
+            operator: legal(),
+            position: number,
+            operator_path: vec![SALT; path],
+            tile_index: number,
+            tile: vec![byte; 128],
+            tile_path: vec![SALT; path],
+            element: byte,
+            witness,
+            ..Refutation::default()
+        };
+        let call = |refutation: &Refutation, posted| Call::Refute { posted, refutation: Box::new(refutation.clone()) };
+        let posted = trial.posted;
+        prop_assert!(trial.send(STRANGER, NOTHING, START + 2, &call(&refutation, posted)).is_err());
+        // With everything right but the witness.
+        let operators = trial.shape.operators(&legal());
+        (refutation.layer_index, refutation.position, refutation.tile_index) = (0, 1, 0);
+        (refutation.layer_path, refutation.operator_path) = (Vec::new(), operators.path(1));
+        refutation.tile = tile_at(&trial.output, 0).to_vec();
+        refutation.tile_path = trial.tree.path(0);
+        let refusal = trial.send(STRANGER, NOTHING, START + 2, &call(&refutation, posted)).expect_err("no proof");
+        prop_assert!([Refusal::WrongIndex, Refusal::WrongCount, Refusal::BadOpening].contains(&refusal));
     }
 }

@@ -3,117 +3,52 @@
 mod game_support;
 
 use game_support::*;
-use narrows_bisection::game::ClaimStatus;
-use narrows_bisection::{Account, Call, Event, MatchId, Phase, Refusal, Side, StateHash};
-use narrows_commitment::{Digest, Tree, padding};
-use narrows_program::Program;
-
-fn status(world: &World) -> ClaimStatus {
-    world.game.claim(world.claim).expect("the claim exists").status
-}
+use narrows_bisection::game::ids;
+use narrows_bisection::{Account, Call, Event, Phase, Refusal, Seat, Side, Wei, Witness};
+use narrows_commitment::{Digest, TensorRoot, tile_at};
+use narrows_program::OperatorIndex;
 
 #[test]
-fn attack_01_a_lie_of_one_segment_is_refuted_wherever_it_stands() {
-    for bits in [1, 2, 3, 6] {
-        for target in [(0, 0), (0, 299), (2, 128), (4, 9)] {
-            let mut world = World::new(5, bits, target, true);
-            while world.phase().turn().is_some() {
-                world.step();
-            }
-            assert_eq!(world.phase(), Phase::Won, "{bits} bits, {target:?}");
-            assert_eq!(status(&world), ClaimStatus::Refuted);
-            assert_eq!(world.money(), [0, 0, 500 + 101, 500 + 101 + 77, 501]);
-        }
-    }
-}
-
-#[test]
-fn attack_01_a_lie_of_many_segments_is_refuted_in_each_segment() {
-    for (element, wrong) in [(0, 0), (150, 1), (299, 2)] {
-        let mut world = World::new(5, 2, (1, element), true).to(Phase::FoldE);
-        // The truth does not lead to the claimed value, so the executor must lie once more.
-        let truth = world.fold(world.true_sums());
-        assert_eq!(world.send(EXECUTOR, NOTHING, &truth), Err(Refusal::FoldMismatch));
-        let call = world.fold(world.sums(wrong));
-        world.send(EXECUTOR, NOTHING, &call).expect("states");
-        let call = world.segment(world.history_sums(), wrong as u32);
-        let events = world.send(CHALLENGER, NOTHING, &call).expect("proves");
-        assert_eq!(events, [Event::MatchWon { match_id: world.id, claim: world.claim }]);
-        assert_eq!(status(&world), ClaimStatus::Refuted);
-    }
-}
-
-#[test]
-fn attack_10_two_wrong_sums_of_the_right_total_do_not_save_a_lie() {
-    let mut world = World::new(5, 2, (1, 150), true).to(Phase::FoldE);
-    let mut sums = world.sums(0);
-    sums[1] += 1_000;
-    sums[2] -= 1_000;
-    let call = world.fold(sums.clone());
-    world.send(EXECUTOR, NOTHING, &call).expect("states");
-    for wrong in [0, 1, 2] {
-        let mut world = world.clone();
-        let call = world.segment(sums.clone(), wrong);
-        world.send(CHALLENGER, NOTHING, &call).expect("proves");
-        assert_eq!(world.phase(), Phase::Won);
-    }
-}
-
-#[test]
-fn attack_12_a_challenge_of_an_honest_claim_is_lost_at_every_leaf() {
-    for target in [(0, 0), (0, 128), (0, 299), (1, 5), (1, 299), (2, 7), (3, 200), (4, 0), (4, 9)] {
-        let mut world = World::new(5, 2, target, false);
-        while world.phase().turn().is_some() {
-            world.step();
-        }
-        assert_eq!(world.phase(), Phase::Lost, "{target:?}");
-        assert_eq!(status(&world), ClaimStatus::Pending);
-        assert_eq!(world.money(), [0, 50, 0, 50 + 1_001 + 77, 51]);
-        assert_eq!(world.game.claim(world.claim).expect("exists").open_matches, 0);
-    }
-}
-
-#[test]
-fn attack_11_as_many_terms_as_a_segment_are_proved_at_once_and_one_more_are_not() {
-    for (split, end) in [(301, Phase::Won), (300, Phase::Won), (299, Phase::FoldE)] {
-        let mut parts = program(5, 2).parts().clone();
-        parts.layers[1].split = split;
-        let program = Program::new(parts).expect("legal");
-        let run = Run::new(&program, Some((1, 150, 1)));
-        let mut world = World::with(program, run, (1, 150)).to(Phase::Name);
-        world.step();
-        assert_eq!(world.phase(), end, "300 terms, segments of {split}");
-    }
-}
-
-#[test]
-fn a_single_layer_and_a_single_tile_skip_their_phases() {
-    let mut world = World::new(1, 4, (0, 3), true);
+fn a_single_layer_skips_its_phases() {
+    let mut world = World::with(single(4), (0, 3), true);
     assert_eq!((world.phase(), world.state().remaining), (Phase::LayerC, 0));
-    assert_eq!(world.nodes().len(), 1);
     world.step();
-    assert_eq!((world.phase(), world.state().tiles), (Phase::DataE, 1));
+    // Ten tiles: four levels, of which the last two are tiles.
+    let state = world.state();
+    assert_eq!((state.phase, state.remaining, state.subject, state.operators), (Phase::TileE, 4, 10, 1));
+    world.finish();
+    assert_eq!(world.phase(), Phase::Won);
+    // One layer of all operators: the sub-trace at once.
+    let mut world = World::with(grouped(4, &[7]), TARGET, true);
     world.step();
-    world.step();
+    assert_eq!((world.phase(), world.state().operators, world.state().place), (Phase::SubE, 7, 0));
+    world.finish();
     assert_eq!(world.phase(), Phase::Won);
 }
 
 #[test]
-fn the_challenger_may_supply_nodes_and_tile_itself_at_the_executors_cost() {
-    let mut world = World::new(5, 1, (2, 200), true);
-    for phase in [Phase::LayerE, Phase::LayerE, Phase::LayerE, Phase::TileE, Phase::TileE] {
-        assert_eq!(world.phase(), phase);
-        let clocks = (world.state().executor_clock, world.state().challenger_clock);
+fn the_challenger_may_supply_nodes_and_tiles_itself_at_the_executors_cost() {
+    let mut world = World::new(1, TARGET, true);
+    let mut supplied = Vec::new();
+    while world.phase().turn().is_some() {
+        let phase = world.phase();
+        let before = world.state();
+        if ![Phase::LayerE, Phase::TileE, Phase::DataE].contains(&phase) {
+            world.step();
+            continue;
+        }
         world.now += 7;
-        let call = world.pick();
-        world.send(CHALLENGER, NOTHING, &call).expect("picks");
-        let after = (world.state().executor_clock, world.state().challenger_clock);
-        assert_eq!(after, (clocks.0 - 2, clocks.1));
+        let call = world.early();
+        world.send(CHALLENGER, NOTHING, &call).expect("supplies");
+        let after = world.state();
+        assert_eq!((after.executor_clock, after.challenger_clock), (before.executor_clock - 2, 40));
+        assert_eq!(after.answers, before.answers, "no answer of the executor's side");
+        supplied.push(phase);
     }
-    assert_eq!(world.phase(), Phase::DataE);
-    let call = world.name();
-    world.send(CHALLENGER, NOTHING, &call).expect("names");
-    assert_eq!(world.phase(), Phase::Won);
+    use Phase::{DataE, LayerE, TileE};
+    assert_eq!(supplied, [LayerE, LayerE, LayerE, TileE, DataE]);
+    // The sub-trace and the sums.
+    assert_eq!((world.phase(), world.state().answers), (Phase::Won, 2));
 }
 
 #[test]
@@ -121,38 +56,102 @@ fn a_reveal_may_come_from_anybody() {
     for phase in [Phase::LayerE, Phase::TileE, Phase::DataE] {
         let mut world = in_phase(phase, true);
         let (_, call) = world.next();
+        let answers = world.state().answers;
         world.send(STRANGER, NOTHING, &call).expect("a hash preimage is anybody's");
-        assert_eq!(world.phase().turn(), Some(Side::Challenger));
+        assert_eq!((world.phase().turn(), world.state().answers), (Some(Side::Challenger), answers + 1));
     }
 }
 
-/// Every kind of move, with the present state's hash and contents that are as good as can be.
-fn all_moves(world: &World, state: StateHash) -> Vec<(Account, Call)> {
-    let (match_id, descriptor) = (world.id, world.descriptor());
-    let open = world.phase().turn().is_some();
-    let in_tree =
-        open && matches!(world.phase(), Phase::LayerE | Phase::LayerC | Phase::TileE | Phase::TileC);
-    let nodes = if in_tree { world.nodes() } else { vec![world.state().node] };
-    let witness = Box::default();
-    let (path, tile, params) = (Vec::new(), world.tile(), Box::new(world.records()));
-    let sums = world.true_sums();
-    let pick = if in_tree {
-        world.pick()
-    } else {
-        let nodes = nodes.clone();
-        Call::Pick { match_id, state, nodes, child: 0, descriptor: descriptor.clone(), path }
+/// Every kind of move, whose evidence gives the present node wherever it can; and whether it does.
+fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
+    let this = world.this();
+    let (state, number, posted, claim) = (this.state, this.number, world.posted, world.claim);
+    let (standing, seat, own) = (state.standing(), state.seat, this.seated.seat);
+    let (node, challenger) = (state.node, this.seated.challenger);
+    // The operator at the target, or what is disputed.
+    let operator = world.program.operator_bytes(OperatorIndex(TARGET.0));
+    let bytes = world.claimed.operator(OperatorIndex(TARGET.0));
+    let tree = world.claimed.operator_tree(OperatorIndex(TARGET.0));
+    let tile = u64::from(TARGET.1 / 64);
+    let (under, above) = (u32::from(state.remaining), tile >> state.remaining);
+    let in_tensor = matches!(state.phase, Phase::TileE | Phase::TileC | Phase::DataE | Phase::Name);
+    let tiles: Vec<u8> = match in_tensor {
+        true => {
+            (above << under..(above << under) + state.real_tiles()).flat_map(|i| tile_at(bytes, i)).collect()
+        }
+        false => tile_at(bytes, 0).to_vec(),
     };
-    let (element, index) = (0, 0);
+    let siblings = if in_tensor { tree.path(tile)[..state.remaining.into()].to_vec() } else { Vec::new() };
+    // A layer of one operator that exports it: its leaf is the only root, whatever that is.
+    let layer = [&[0, 0, 0, 0, 1, 1, 0][..], &[0; 32]].concat();
+    let stated = state.phase == Phase::Seg;
+    let sums = world
+        .history
+        .iter()
+        .rev()
+        .flat_map(|entry| &entry.events)
+        .find_map(|event| if let Event::Folded { sums, .. } = event { Some(sums.clone()) } else { None });
+    let (child, path) = (0, Vec::new());
+    let pick = Call::Pick {
+        claim,
+        number,
+        standing,
+        seat: own,
+        child,
+        node,
+        siblings: Vec::new(),
+        layer: Vec::new(),
+        operator: Vec::new(),
+        path: Vec::new(),
+    };
+    let pick_operator = Call::PickOperator {
+        claim,
+        number,
+        standing,
+        seat: own,
+        position: 0,
+        layer: layer.clone(),
+        operator: operator.clone(),
+        operator_path: Vec::new(),
+        root: TensorRoot(node),
+        root_path: path,
+    };
+    let name = Call::Name {
+        posted,
+        number,
+        standing,
+        seat: own,
+        tile: tile_at(bytes, tile).to_vec(),
+        slot: (tile & ((1u64 << under) - 1)) as u8,
+        siblings,
+        element: 0,
+        operator: operator.clone(),
+        witness: Box::default(),
+    };
+    let fold = Call::Fold {
+        posted,
+        number,
+        standing,
+        seat,
+        operator: operator.clone(),
+        sums: Vec::new(),
+        params: Box::default(),
+        signature: Vec::new(),
+    };
+    let sums = sums.filter(|_| stated).unwrap_or_default();
+    let (index, witness) = (0, Box::<Witness>::default());
+    let segment = Call::Segment { posted, number, standing, seat: own, operator, sums, index, witness };
+    let (roots, signature) = (vec![TensorRoot(node)], Vec::new());
+    let executor = executor();
     vec![
-        (EXECUTOR, Call::Reveal { match_id, state, nodes }),
-        (CHALLENGER, pick),
-        (EXECUTOR, Call::RevealTile { match_id, state, tile: tile.clone() }),
-        (CHALLENGER, Call::Name { match_id, state, tile, element, descriptor: descriptor.clone(), witness }),
-        (
-            EXECUTOR,
-            Call::Fold { match_id, state, descriptor: descriptor.clone(), sums: sums.clone(), params },
-        ),
-        (CHALLENGER, Call::Segment { match_id, state, descriptor, sums, index, witness: Box::default() }),
+        (executor, Call::Reveal { claim, number, standing, seat, nodes: vec![node] }, true),
+        (challenger, pick, true),
+        (executor, Call::SubTrace { posted, number, standing, seat, layer, roots, signature }, true),
+        (challenger, pick_operator, node == state.list),
+        (executor, Call::RevealTiles { claim, number, standing, seat, tiles }, in_tensor),
+        (challenger, name, in_tensor),
+        (executor, fold, node == Digest::default()),
+        (challenger, segment, stated),
     ]
 }
 
@@ -160,7 +159,9 @@ fn legal(phase: Phase) -> &'static [&'static str] {
     match phase {
         Phase::LayerE | Phase::TileE => &["reveal", "pick"],
         Phase::LayerC | Phase::TileC => &["pick"],
-        Phase::DataE => &["revealTile", "name"],
+        Phase::SubE => &["subTrace"],
+        Phase::SubC => &["pickOperator"],
+        Phase::DataE => &["revealTiles", "name"],
         Phase::Name => &["name"],
         Phase::FoldE => &["fold"],
         Phase::Seg => &["segment"],
@@ -170,175 +171,218 @@ fn legal(phase: Phase) -> &'static [&'static str] {
 
 #[test]
 fn attack_08_every_move_in_a_wrong_phase_is_refused() {
-    for phase in OPEN_PHASES {
-        let world = in_phase(phase, true);
-        for (sender, call) in all_moves(&world, world.hash()) {
-            let mut world = world.clone();
-            let result = world.send(sender, NOTHING, &call);
-            let wrong = result == Err(Refusal::WrongPhase);
-            assert_eq!(
-                wrong,
-                !legal(phase).contains(&call.name()),
-                "{} in {phase:?}: {result:?}",
-                call.name()
-            );
-            // The phase is judged before the state, the sender and the time.
-            if wrong {
-                world.now = world.deadline();
-                for (_, call) in
-                    all_moves(&world, StateHash::default()).iter().filter(|m| m.1.name() == call.name())
-                {
-                    assert_eq!(world.send(STRANGER, NOTHING, call), Err(Refusal::WrongPhase));
+    let mut judged = 0;
+    for world in everywhere() {
+        let phase = world.phase();
+        for (sender, call, fits) in all_moves(&world) {
+            let result = world.clone().send(sender, NOTHING, &call);
+            let what = format!("{} in {phase:?}: {result:?}", call.name());
+            if !fits {
+                assert!([Err(Refusal::WrongState), Err(Refusal::WrongCount)].contains(&result), "{what}");
+            } else if legal(phase).contains(&call.name()) {
+                assert!(![Err(Refusal::WrongPhase), Err(Refusal::WrongState)].contains(&result), "{what}");
+            } else {
+                assert_eq!(result, Err(Refusal::WrongPhase), "{what}");
+                judged += 1;
+                // The phase is judged before the time, the sender and the claim.
+                for late in [world.deadline(), world.hard_end()] {
+                    let mut world = world.clone();
+                    world.now = late;
+                    assert_eq!(world.send(sender, NOTHING, &call), Err(Refusal::WrongPhase), "{what}");
                 }
             }
         }
     }
+    // Of ten phases: reveal in eight, pick in six, a sub-trace in nine, tiles in three, a name in two; twice.
+    assert_eq!(judged, 2 * (8 + 6 + 9 + 3 + 2));
 }
 
 #[test]
 fn attack_08_nothing_moves_after_the_end() {
     let mut ends = Vec::new();
     for (lies, end) in [(true, Phase::Won), (false, Phase::Lost)] {
-        let mut world = World::new(5, 2, (2, 200), lies);
-        while world.phase().turn().is_some() {
-            world.step();
-        }
+        let mut world = World::new(2, TARGET, lies);
+        world.finish();
         assert_eq!(world.phase(), end);
+        if lies {
+            let mut reclaimed = world.clone();
+            reclaimed.send(REQUESTER, NOTHING, &world.reclaim()).expect("reclaims");
+            ends.push(reclaimed);
+        }
         ends.push(world);
     }
-    let mut reclaimed = World::new(5, 2, (2, 200), true);
-    let other = reclaimed.open(STRANGER).expect("opens");
-    while reclaimed.phase().turn().is_some() {
-        reclaimed.step();
+    // A bare commitment, to a claim that is then refuted, and to one that is not.
+    for refuted in [true, false] {
+        let mut world = World::new(2, TARGET, true);
+        let call = Call::Commit { claim: world.claim, commitment: SALT };
+        world.send(STRANGER, NOTHING, &call).expect("commits");
+        if refuted {
+            world.send(STRANGER, NOTHING, &world.refute()).expect("a fault");
+        }
+        world.number = 1;
+        assert_eq!(world.phase(), Phase::Committed);
+        ends.push(world);
     }
-    reclaimed.id = other;
-    reclaimed.send(REQUESTER, NOTHING, &Call::Reclaim { match_id: other }).expect("reclaims");
-    assert_eq!(reclaimed.phase(), Phase::Reclaimed);
-    ends.push(reclaimed);
     for world in &mut ends {
+        let won = world.phase() == Phase::Won;
         for t in [0, 1, 40, 55, 100_000] {
             world.now += t;
-            let mut calls = all_moves(world, world.hash());
-            calls.push((STRANGER, Call::Timeout { match_id: world.id }));
-            calls.push((STRANGER, Call::Reclaim { match_id: world.id }));
-            for (sender, call) in calls {
-                assert_eq!(world.send(sender, NOTHING, &call), Err(Refusal::WrongPhase), "{}", call.name());
+            let mut calls = all_moves(world);
+            calls.push((STRANGER, world.timeout(), true));
+            if !won {
+                calls.push((STRANGER, world.reclaim(), true));
+            }
+            for (sender, call, fits) in calls {
+                let result = world.send(sender, NOTHING, &call);
+                let refused = if fits {
+                    vec![Refusal::WrongPhase]
+                } else {
+                    vec![Refusal::WrongState, Refusal::WrongCount]
+                };
+                assert!(
+                    refused.contains(&result.expect_err("over")),
+                    "{} in {:?}",
+                    call.name(),
+                    world.phase()
+                );
             }
         }
     }
+}
+
+#[test]
+fn a_bare_commitment_has_the_state_that_everybody_knows() {
+    let mut world = World::new(2, TARGET, true);
+    let call = Call::Commit { claim: world.claim, commitment: SALT };
+    let events = world.send(STRANGER, NOTHING, &call).expect("commits");
+    let (claim, challenger) = (world.claim, STRANGER);
+    assert_eq!(events, [Event::Committed { claim, challenger, number: 1, commitment: SALT }]);
+    world.number = 1;
+    let seat = Seat { commitment: SALT, opened_at: narrows_bisection::BlockTime(START), bond: Wei(0) };
+    assert_eq!(world.this().seated.seat, seat);
+    let mut word = Digest::default();
+    word.0[31] = 14;
+    assert_eq!(world.state().word(), word);
+    assert_eq!(world.state(), narrows_bisection::refute::committed_state(&world.this().seated));
+    assert_eq!(world.claim_entry().open_matches, 1, "it holds no claim up");
 }
 
 #[test]
 fn attack_25_calls_about_what_does_not_exist_are_refused() {
-    let mut world = in_phase(Phase::LayerE, true);
-    let real = world.id;
-    world.id = MatchId(Digest([1; 32]));
-    for call in [Call::Timeout { match_id: world.id }, Call::Reclaim { match_id: world.id }] {
-        assert_eq!(world.send(STRANGER, NOTHING, &call), Err(Refusal::UnknownMatch));
+    let mut world = World::new(2, TARGET, true);
+    let (claim, job) = (narrows_bisection::ClaimId(SALT), narrows_bisection::JobId(SALT));
+    let posted = narrows_bisection::Posted { job, ..world.posted };
+    let commitment = SALT;
+    for call in [
+        Call::Open { posted, commitment },
+        Call::Commit { claim, commitment },
+        Call::Finalise { posted },
+        Call::Award { posted },
+        Call::RefuteCopy { original: world.posted, copy: posted },
+        Call::Refute { posted, refutation: Box::default() },
+    ] {
+        assert_eq!(world.send(STRANGER, NOTHING, &call), Err(Refusal::UnknownClaim), "{}", call.name());
     }
-    let call = Call::Reveal { match_id: world.id, state: StateHash::default(), nodes: Vec::new() };
-    assert_eq!(world.send(EXECUTOR, NOTHING, &call), Err(Refusal::UnknownMatch));
-    world.id = real;
-    let claim = narrows_bisection::ClaimId(Digest([1; 32]));
-    let job = narrows_bisection::JobId(Digest([1; 32]));
-    let commitment = Digest::default();
-    let bond = parameters().challenger_bond;
-    assert_eq!(world.send(STRANGER, bond, &Call::Open { claim, commitment }), Err(Refusal::UnknownClaim));
-    assert_eq!(world.send(STRANGER, NOTHING, &Call::Finalise { claim }), Err(Refusal::UnknownClaim));
-    assert_eq!(world.send(STRANGER, NOTHING, &Call::Refund { job }), Err(Refusal::UnknownJob));
+    let number = 0;
+    let (executor, committed_at) = (executor(), narrows_bisection::BlockTime(START - 1));
+    for call in [
+        Call::Refund { job },
+        Call::Advance { job },
+        Call::CommitClaim { job, commitment },
+        Call::Lapse { job, number, executor, commitment, committed_at },
+    ] {
+        assert_eq!(world.send(STRANGER, NOTHING, &call), Err(Refusal::UnknownJob), "{}", call.name());
+    }
+    // Matches of another claim, and of another number; whatever else is wrong with the call but its lengths.
+    for (_, mut call, _) in all_moves(&world) {
+        *carried(&mut call).expect("a move").0 = 1;
+        assert_eq!(world.send(STRANGER, NOTHING, &call), Err(Refusal::UnknownMatch), "{}", call.name());
+    }
+    assert_eq!(world.send(STRANGER, NOTHING, &Call::CollectReward { claim }), Err(Refusal::NoReward));
 }
 
 #[test]
-fn attack_31_a_move_that_names_another_state_is_refused() {
-    for phase in OPEN_PHASES {
-        let mut world = in_phase(phase, true);
-        let stale = StateHash(Digest([5; 32]));
-        for (sender, call) in all_moves(&world, stale) {
-            // `pick` of a tree phase names the present state in `all_moves`; bend it here.
-            let call = match call {
-                Call::Pick { match_id, nodes, child, descriptor, path, .. } => {
-                    Call::Pick { match_id, state: stale, nodes, child, descriptor, path }
-                }
-                other => other,
-            };
-            if legal(phase).contains(&call.name()) {
-                assert_eq!(world.send(sender, NOTHING, &call), Err(Refusal::WrongState), "{}", call.name());
-                // Before the sender and the time.
-                let mut late = world.clone();
-                late.now = late.deadline();
-                assert_eq!(late.send(STRANGER, NOTHING, &call), Err(Refusal::WrongState));
+fn attack_31_a_move_answers_one_state_of_one_match_alone() {
+    for world in everywhere() {
+        let (sender, good) = world.next();
+        let mut bent: Vec<Call> = vec![good.clone(), world.timeout(), world.reclaim()];
+        // One bit of every byte of the word, and some of the digests.
+        let calls = bent.clone();
+        bent.clear();
+        for call in calls {
+            for at in 0..32 {
+                let mut bend = |f: &dyn Fn(&mut narrows_bisection::Standing)| {
+                    let mut call = call.clone();
+                    f(carried(&mut call).expect("a move").1);
+                    bent.push(call);
+                };
+                bend(&|standing| standing.word.0[at] ^= 1 << (at % 8));
+                bend(&|standing| standing.scope.0[at] ^= 1);
+                bend(&|standing| standing.list.0[at] ^= 1);
             }
         }
+        for call in bent {
+            let result = world.clone().send(sender, NOTHING, &call);
+            // The tiles are counted by the word as given, before it is known to be wrong.
+            let counted = result == Err(Refusal::WrongCount) && call.name() == "revealTiles";
+            assert!(result == Err(Refusal::WrongState) || counted, "{} {result:?}", call.name());
+        }
+        // The same move in another match of the same claim, in the same phase: its seat is another.
+        let mut other = world.clone();
+        other.open(STRANGER).expect("opens");
+        let mut call = good.clone();
+        *carried(&mut call).expect("a move").0 = 1;
+        assert_eq!(other.send(sender, NOTHING, &call), Err(Refusal::WrongState));
+        // Once it stands, it does not stand again.
+        let mut played = world.clone();
+        played.step();
+        assert_eq!(played.send(sender, NOTHING, &good), Err(Refusal::WrongState));
     }
 }
 
 #[test]
 fn attack_18_only_the_challenger_picks_and_only_the_executor_states() {
-    for phase in OPEN_PHASES {
-        let world = in_phase(phase, true);
-        for (sender, call) in all_moves(&world, world.hash()) {
-            if !legal(phase).contains(&call.name()) || ["reveal", "revealTile"].contains(&call.name()) {
-                continue;
-            }
-            for other in [REQUESTER, EXECUTOR, CHALLENGER, STRANGER, GAME] {
-                let mut world = world.clone();
-                let result = world.send(other, NOTHING, &call);
-                let refused = result == Err(Refusal::NotYourMove);
-                assert_eq!(refused, other != sender, "{} by {other}: {result:?}", call.name());
-                // Before the time.
-                if refused {
-                    world.now = world.deadline();
-                    assert_eq!(world.send(other, NOTHING, &call), Err(Refusal::NotYourMove));
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn attack_05_a_byte_in_a_last_tiles_padding_refutes() {
-    let program = program(5, 2);
-    let mut outputs = Run::new(&program, None).outputs;
-    outputs[2].resize(384, 0);
-    let honest = Run::of(outputs.clone());
-    outputs[2][300] = 1;
-    let lying = Run::of(outputs);
-    for (run, end) in [(lying, Some(Phase::Won)), (honest, None)] {
-        let mut world = World::with(program.clone(), run, (2, 300)).to(Phase::Name);
-        let call = world.name();
-        let result = world.send(CHALLENGER, NOTHING, &call);
-        match end {
-            Some(end) => assert_eq!((result.is_ok(), world.phase()), (true, end)),
-            None => assert_eq!(result, Err(Refusal::PaddingHonest)),
-        }
-    }
-}
-
-#[test]
-fn attack_05_padding_nodes_must_be_the_constants() {
-    // Five layers in a tree of eight leaves: from leaf 5 on, at both levels, all is padding.
-    let program = program(5, 1);
-    let honest = Run::new(&program, None);
-    let mut leaves: Vec<Digest> = (0..8).map(|i| honest.tree.node(0, i)).collect();
-    leaves[6] = Digest([1; 32]);
-    let lying = Run { tree: Tree::new(leaves), ..honest.clone() };
-    for (run, at, end) in [(honest, 6, None), (lying.clone(), 6, Some(Phase::Won)), (lying, 5, None)] {
-        let mut world = World::with(program.clone(), run, (at, 0));
-        // The pick that leads beyond the layers comes at level 1 (6–7), or at level 0 (5).
-        let last = loop {
-            world.step();
-            let call = world.next().1;
-            let Call::Pick { nodes, child, .. } = &call else { continue };
-            let state = world.state();
-            if (u64::from(state.position) * 2 + u64::from(*child)) << (state.remaining - 1) >= 5 {
-                let constant = padding(u32::from(state.remaining) - 1);
-                assert_eq!(nodes[*child as usize] == constant, end.is_none());
-                break world.send(CHALLENGER, NOTHING, &call);
-            }
+    for world in everywhere() {
+        let (sender, call) = world.next();
+        let refusal = match world.phase() {
+            Phase::LayerE | Phase::TileE | Phase::DataE => None,
+            Phase::SubE | Phase::FoldE => Some(Refusal::NotYourMove),
+            _ => Some(Refusal::WrongState),
         };
-        match end {
-            Some(end) => assert_eq!((last.is_ok(), world.phase()), (true, end)),
-            None => assert_eq!(last, Err(Refusal::PaddingHonest)),
+        for other in [REQUESTER, executor(), CHALLENGER, STRANGER, GAME, Account::default()] {
+            let result = world.clone().send(other, NOTHING, &call).err();
+            assert_eq!(result, refusal.filter(|_| other != sender), "{} by {other}", call.name());
         }
+    }
+}
+
+#[test]
+fn attack_18_sums_count_by_anybody_with_the_executors_signature() {
+    let world = in_phase(Phase::FoldE, true);
+    let Call::Fold { sums, .. } = world.next().1 else { panic!("sums") };
+    let digest = |chain, claim, operator, element| {
+        ids::sums_digest(chain, GAME, claim, operator, element, ids::statement(&sums))
+    };
+    let (claim, (operator, element)) = (world.claim, TARGET);
+    let good = digest(CHAIN, claim, operator, element);
+    let send = |digest, seed: u8| {
+        let mut call = world.next().1;
+        let Call::Fold { signature, .. } = &mut call else { panic!("sums") };
+        *signature = narrows_bisection::signature::sign(digest, &key(seed)).to_vec();
+        let mut world = world.clone();
+        world.send(STRANGER, NOTHING, &call).map(|_| world.state().answers)
+    };
+    assert_eq!(send(good, 7), Ok(world.state().answers + 1));
+    assert_eq!(send(good, 8), Err(Refusal::BadSignature));
+    for other in [
+        digest(CHAIN + 1, claim, operator, element),
+        digest(CHAIN, narrows_bisection::ClaimId(SALT), operator, element),
+        digest(CHAIN, claim, operator + 1, element),
+        // The element's place in its tile is not its index.
+        digest(CHAIN, claim, operator, element % 64),
+        ids::sums_digest(CHAIN, STRANGER, claim, operator, element, ids::statement(&sums)),
+        ids::sums_digest(CHAIN, GAME, claim, operator, element, ids::statement(&sums[1..])),
+    ] {
+        assert_eq!(send(other, 7), Err(Refusal::BadSignature));
     }
 }

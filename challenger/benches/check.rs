@@ -1,11 +1,11 @@
-//! How fast each backend re-runs layers. Criterion's elements are multiply-accumulates: "Gelem/s" reads as GMAC/s.
+//! How fast each backend re-runs operators. Criterion's elements are multiply-accumulates: "Gelem/s" reads as GMAC/s.
 //!
 //!     cargo bench -p narrows-challenger --bench check
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use narrows_challenger::engine::{Backend, BurnEngine};
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Meta, Operand, Operator, Params, Program,
+    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
     ProgramParts, Source, TensorType, Window, record,
 };
 
@@ -22,7 +22,8 @@ impl Builder {
         let records = Constant { dtype: DType::Params, bytes: record::encode(1000, 1 << 12, 24).to_vec() };
         let parts = ProgramParts {
             input: TensorType { dtype, elements: image.iter().map(|d| u64::from(*d)).product() },
-            layers: vec![],
+            operators: vec![],
+            groups: vec![],
             constants: vec![records],
             reveal_bits: 4,
             meta: Meta::default(),
@@ -30,7 +31,7 @@ impl Builder {
         Self { parts, dtype, image }
     }
 
-    fn layer(
+    fn operator(
         mut self,
         fold: Fold,
         out: [u32; 4],
@@ -48,12 +49,12 @@ impl Builder {
             let source = Source::Constant(ConstantIndex(self.parts.constants.len() as u32 - 1));
             Operand { source, dtype: DType::I8, map }
         });
-        let source = match self.parts.layers.len() as u32 {
+        let source = match self.parts.operators.len() as u32 {
             0 => Source::Input,
-            layers => Source::Layer(LayerIndex(layers - 1)),
+            operators => Source::Operator(OperatorIndex(operators - 1)),
         };
         let (lo, hi) = (self.dtype.min() as i32, self.dtype.max() as i32);
-        self.parts.layers.push(Operator {
+        self.parts.operators.push(Operator {
             fold,
             dtype: self.dtype,
             out,
@@ -72,12 +73,12 @@ impl Builder {
         self
     }
 
-    /// Gives the newest layer windows of this many steps over the image, with "same" padding.
+    /// Gives the newest operator windows of this many steps over the image, with "same" padding.
     fn windows(mut self, kernel: u32, stride: u32) -> Self {
         let [height, width, channels] = self.image;
         let (out_step, offset) = (stride as u16, (kernel / 2) as u16);
         let window = |limit, stride| Window { limit, stride, out_step, red_step: 1, offset };
-        let op = self.parts.layers.last_mut().expect("a layer");
+        let op = self.parts.operators.last_mut().expect("an operator");
         op.windows = [window(height, width * channels), window(width, channels)];
         self.image = [op.out[0], op.out[1], op.out[2] * op.out[3]];
         self
@@ -89,7 +90,7 @@ impl Builder {
         let b = IndexMap { base: 0, out: [0, 0, 0, kernel * kernel * channels], red };
         let a = IndexMap { red: [0, 0, 1], ..IndexMap::default() };
         let out = [height, width, 1, filters];
-        self.layer(Fold::Dot, out, [kernel, kernel, channels], a, Some(b)).windows(kernel, 1)
+        self.operator(Fold::Dot, out, [kernel, kernel, channels], a, Some(b)).windows(kernel, 1)
     }
 
     fn depthwise(self, kernel: u32) -> Self {
@@ -97,13 +98,13 @@ impl Builder {
         let b = IndexMap { base: 0, out: [0, 0, kernel * kernel, 0], red: [kernel, 1, 0] };
         let a = IndexMap { out: [0, 0, 1, 0], ..IndexMap::default() };
         let out = [height, width, channels, 1];
-        self.layer(Fold::Dot, out, [kernel, kernel, 1], a, Some(b)).windows(kernel, 1)
+        self.operator(Fold::Dot, out, [kernel, kernel, 1], a, Some(b)).windows(kernel, 1)
     }
 
     fn pool(self) -> Self {
         let [height, width, channels] = self.image;
         let a = IndexMap { out: [0, 0, 0, 1], ..IndexMap::default() };
-        self.layer(Fold::Max, [height / 2, width / 2, 1, channels], [2, 2, 1], a, None).windows(2, 2)
+        self.operator(Fold::Max, [height / 2, width / 2, 1, channels], [2, 2, 1], a, None).windows(2, 2)
     }
 
     /// The image's rows as one matrix times weights: `outputs` of them for each of its height x width vectors.
@@ -112,9 +113,15 @@ impl Builder {
         let rows = height * width;
         let b = IndexMap { base: 0, out: [0, 0, 0, channels], red: [0, 0, 1] };
         let a = IndexMap { base: 0, out: [0, 0, channels, 0], red: [0, 0, 1] };
-        let mut built = self.layer(Fold::Dot, [1, 1, rows, outputs], [1, 1, channels], a, Some(b));
+        let mut built = self.operator(Fold::Dot, [1, 1, rows, outputs], [1, 1, channels], a, Some(b));
         built.image = [1, rows, outputs];
         built
+    }
+
+    /// Every operator a layer.
+    fn finished(mut self) -> ProgramParts {
+        self.parts.groups = vec![1; self.parts.operators.len()];
+        self.parts
     }
 
     fn flat(mut self) -> Self {
@@ -137,7 +144,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Program)> {
             Builder::new(DType::I8, [28, 28, 1]).conv(5, 8).pool().conv(5, 16).pool().flat().linear(10),
         ),
     ];
-    cases.map(|(name, built)| (name, Program::new(built.parts).expect("a legal program"))).into()
+    cases.map(|(name, built)| (name, Program::new(built.finished()).expect("a legal program"))).into()
 }
 
 fn check(c: &mut Criterion) {
@@ -146,7 +153,7 @@ fn check(c: &mut Criterion) {
         for (name, program) in cases() {
             let engine = BurnEngine::new(&program, backend).expect("an exact backend");
             let input: Vec<u8> = (0..program.header().input.bytes()).map(|i| (i * 37 % 251) as u8).collect();
-            let terms = program.layers().iter().map(|op| op.elements() * op.terms()).sum();
+            let terms = program.operators().iter().map(|op| op.elements() * op.terms()).sum();
             group.throughput(Throughput::Elements(terms));
             group.bench_function(name, |b| b.iter(|| engine.run(&input).expect("the input fits")));
         }

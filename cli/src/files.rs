@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use narrows_bisection::Parameters;
 use narrows_program::{DType, Program};
 
 /// The most bytes that any command reads of a file.
@@ -48,6 +49,17 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn program(path: &Path) -> Result<Program> {
     let bytes = read(path)?;
     Program::decode(&bytes).with_context(|| format!("{}", path.display()))
+}
+
+/// Loads a game's parameters, or the embedded chain's when there is no file, and checks them.
+pub fn parameters(path: Option<&Path>) -> Result<Parameters> {
+    let Some(path) = path else { return Ok(Parameters::default()) };
+    let name = path.display();
+    let parameters: Parameters = serde_json::from_slice(&read(path)?).with_context(|| {
+        format!("{name}: holds no parameters; name all of PROTOCOL 2's, amounts as texts of wei")
+    })?;
+    parameters.check().with_context(|| format!("{name}"))?;
+    Ok(parameters)
 }
 
 /// Loads an input for `program`: a .npy of real numbers in the source model's shape (quantised by the program's input scale), of

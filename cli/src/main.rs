@@ -3,9 +3,14 @@
 mod claim;
 mod commands;
 mod demo;
+mod dispute;
+mod economics;
 mod engine;
 mod files;
 mod gas;
+mod lies;
+mod money;
+mod node;
 mod output;
 mod picture;
 mod recorder;
@@ -37,14 +42,28 @@ enum Command {
     Compile(commands::compile::CompileArgs),
     /// Run a program on an input.
     Run(commands::run::RunArgs),
-    /// Re-run a claim or a trace in burn, and name the first layer that differs.
+    /// Re-run a claim or a trace in burn, and name the first operator that differs.
     Check(commands::check::CheckArgs),
     /// Show what is in a program, trace, claim or record.
     Inspect(commands::inspect::InspectArgs),
     /// Judge a recorded dispute again, from its record alone.
     Replay(commands::replay::ReplayArgs),
-    /// Measure what each move of a dispute costs on chain.
+    /// Measure what each call of a dispute costs on chain, beside its target and what others pay.
     Gas(commands::gas::GasArgs),
+    /// What a model costs to check and to dispute, what nuisances cost, and how long anything can take.
+    Economics(commands::economics::EconomicsArgs),
+    /// Put the contracts on a chain.
+    Deploy(commands::deploy::DeployArgs),
+    /// Post a job: ask for a run, and pay for it.
+    Job(Box<commands::job::JobArgs>),
+    /// Run models for fees, claim their outputs, defend the claims: until stopped.
+    Executor(Box<commands::executor::ExecutorArgs>),
+    /// Re-run every claim, refute or dispute what is wrong: until stopped.
+    Watch(Box<commands::watch::WatchArgs>),
+    /// List jobs and the claims on them.
+    Claims(commands::claims::ListArgs),
+    /// List matches and rewards.
+    Disputes(commands::claims::ListArgs),
 }
 
 /// 0: done, and as it should be. 1: done, and something is wrong (a differing trace, a wrong verdict). 2: not done.
@@ -60,6 +79,13 @@ async fn main() -> ExitCode {
         Command::Inspect(args) => commands::inspect::run(args, out).map(|()| true),
         Command::Replay(args) => commands::replay::run(args, out).map(|()| true),
         Command::Gas(args) => commands::gas::run(args, out).map(|()| true),
+        Command::Economics(args) => commands::economics::run(args, out).map(|()| true),
+        Command::Deploy(args) => commands::deploy::run(args, out).map(|()| true),
+        Command::Job(args) => commands::job::run(args, out).map(|()| true),
+        Command::Executor(args) => commands::executor::run(args, cli.json).await.map(|()| true),
+        Command::Watch(args) => commands::watch::run(args, cli.json).await.map(|()| true),
+        Command::Claims(args) => commands::claims::claims(args, out).map(|()| true),
+        Command::Disputes(args) => commands::claims::disputes(args, out).map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -75,6 +75,15 @@ pub fn ether(wei: u128) -> String {
     if decimals.is_empty() { format!("{whole} ETH") } else { format!("{whole}.{decimals} ETH") }
 }
 
+/// Text from a file or a stranger as it can be shown on a terminal: without control characters, cut to `width`.
+pub fn printable(text: &str, width: usize) -> String {
+    let shown = text.chars().map(|c| if c.is_control() { '?' } else { c });
+    if text.chars().count() <= width {
+        return shown.collect();
+    }
+    shown.take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
 /// The first and last characters of a digest.
 pub fn short(digest: impl std::fmt::Display) -> String {
     let text = digest.to_string();

@@ -1,9 +1,12 @@
 //! A chain that remembers every call that stood, for the record of a dispute.
 
 use narrows_bisection::record::Entry;
-use narrows_bisection::{Account, BlockTime, ClaimId, JobId, MatchId, Parameters, Wei};
+use narrows_bisection::{
+    Account, Block, BlockTime, ClaimId, JobId, MatchId, Parameters, Registered, StateHash, Wei,
+};
+use narrows_commitment::{Digest, ProgramRoot};
 use narrows_contracts::{
-    Chain, ChainError, ClaimView, EmbeddedChain, JobView, LoggedEvent, MatchView, Receipt, Transaction,
+    Chain, ChainError, ClaimView, EmbeddedChain, JobView, LoggedEvent, Receipt, Transaction,
 };
 
 /// The embedded chain and its history.
@@ -26,7 +29,7 @@ impl Chain for Recorder {
         let (sender, value, call) = (tx.from, tx.value, tx.call.clone());
         let receipt = self.chain.send(tx)?;
         self.history.push(Entry {
-            time: receipt.time,
+            block: Block { time: receipt.time, base_fee: receipt.base_fee },
             sender,
             value,
             gas_used: Some(receipt.gas_used),
@@ -56,15 +59,23 @@ impl Chain for Recorder {
         self.chain.events_from(cursor)
     }
 
+    fn program(&self, program: ProgramRoot) -> Result<Option<Registered>, ChainError> {
+        self.chain.program(program)
+    }
+
     fn job(&self, job: JobId) -> Result<Option<JobView>, ChainError> {
         self.chain.job(job)
+    }
+
+    fn entry(&self, job: JobId, number: u64) -> Result<Option<Digest>, ChainError> {
+        self.chain.entry(job, number)
     }
 
     fn claim(&self, claim: ClaimId) -> Result<Option<ClaimView>, ChainError> {
         self.chain.claim(claim)
     }
 
-    fn match_state(&self, id: MatchId) -> Result<Option<MatchView>, ChainError> {
+    fn match_state(&self, id: MatchId) -> Result<Option<StateHash>, ChainError> {
         self.chain.match_state(id)
     }
 

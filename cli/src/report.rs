@@ -3,32 +3,44 @@
 use narrows_compiler::{Report, TestReport};
 use serde_json::json;
 
-use crate::output::{Output, dim, grouped};
+use crate::output::{Output, dim, grouped, printable};
 
-/// Prints what the program's layers are and how close it is to its source.
+/// Prints what the program's operators and layers are and how close it is to its source.
 pub fn show(out: Output, report: &Report) {
     out.line(dim(format!(
-        "  {:>5}  {:<30}{:>12}{:>6}{:>8}{:>11}{:>11}{:>9}",
-        "layer", "source nodes", "shape", "type", "terms", "range", "scale", "SNR"
+        "  {:>5} {:>4}  {:<30}{:>12}{:>6}{:>8}{:>11}{:>11}{:>9}",
+        "layer", "op", "source nodes", "shape", "type", "terms", "range", "scale", "SNR"
     )));
-    for (index, layer) in report.layers.iter().enumerate() {
-        let names = if layer.nodes.is_empty() { "(reorder)".into() } else { layer.nodes.join(" + ") };
-        let shape: Vec<String> = layer.shape.iter().map(u32::to_string).collect();
-        let noise = layer.signal_to_noise_db.map_or_else(|| "exact".into(), |db| format!("{db:.1} dB"));
-        let range = layer.least.abs().max(layer.greatest.abs());
+    let mut layer = None;
+    for (index, operator) in report.operators.iter().enumerate() {
+        let names = if operator.nodes.is_empty() { "(reorder)".into() } else { operator.nodes.join(" + ") };
+        let shape: Vec<String> = operator.shape.iter().map(u32::to_string).collect();
+        let noise = operator.signal_to_noise_db.map_or_else(|| "exact".into(), |db| format!("{db:.1} dB"));
+        let range = operator.least.abs().max(operator.greatest.abs());
+        let begins = layer != Some(operator.layer);
+        layer = Some(operator.layer);
         out.line(format_args!(
-            "  {index:>5}  {:<30}{:>12}{:>6}{:>8}{:>11}{:>11}{noise:>9}",
-            cut(&names, 29),
+            "  {:>5} {index:>4}{} {:<30}{:>12}{:>6}{:>8}{:>11}{:>11}{noise:>9}",
+            if begins { operator.layer.to_string() } else { String::new() },
+            if operator.exported { '*' } else { ' ' },
+            printable(&names, 29),
             shape.join("x"),
-            format!("{:?}", layer.dtype).to_lowercase(),
-            layer.terms,
+            format!("{:?}", operator.dtype).to_lowercase(),
+            operator.terms,
             format!("±{range:.2}"),
-            format!("{:.5}", layer.scale),
+            format!("{:.5}", operator.scale),
         ));
     }
+    out.line(dim(format!(
+        "  {} operators in {} layers ({}); * is exported: {} bytes are hashed for an honest run",
+        report.operators.len(),
+        report.layers,
+        report.layering,
+        grouped(report.exported_bytes.into())
+    )));
     if !report.vanished.is_empty() {
         let names: Vec<&str> = report.vanished.iter().map(|v| v.node.as_str()).collect();
-        out.line(dim(format!("  moved no data or dropped: {}", names.join(", "))));
+        out.line(dim(format!("  moved no data or dropped: {}", printable(&names.join(", "), 200))));
     }
     out.line(format_args!(
         "  profile {}, {} multiply-adds, {} bytes of constants, program {}",
@@ -63,12 +75,4 @@ fn show_test(out: Output, test: &TestReport) {
             percent(test.agreeing)
         ));
     }
-}
-
-/// At most `width` characters of a text.
-fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.into();
-    }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }

@@ -1,15 +1,16 @@
 //! A dispute as people read it.
 
+use narrows_bisection::record::Labels;
 use narrows_bisection::replay::{Finding, Step};
 use narrows_bisection::{ClaimStatus, Side, Story};
-use narrows_program::LayerIndex;
+use narrows_program::OperatorIndex;
 use serde_json::json;
 
 use crate::output::{Output, bad, dim, good, grouped};
 
 /// Prints every move: who made it, what is still in doubt, what it cost.
-pub fn show(out: Output, story: &Story, labels: &[String]) {
-    out.line(dim(format!("  {:<4}{:<11} {:<11} {:>9}  {}", "", "who", "move", "gas", "still in doubt")));
+pub fn show(out: Output, story: &Story, labels: &Labels) {
+    out.line(dim(format!("  {:<4}{:<11} {:<13} {:>9}  {}", "", "who", "move", "gas", "still in doubt")));
     for (index, step) in story.steps.iter().filter(|step| step.of_the_claim).enumerate() {
         show_step(out, index + 1, step, labels);
     }
@@ -18,46 +19,73 @@ pub fn show(out: Output, story: &Story, labels: &[String]) {
     }
 }
 
-fn show_step(out: Output, number: usize, step: &Step, labels: &[String]) {
+fn show_step(out: Output, number: usize, step: &Step, labels: &Labels) {
     let text = match &step.finding {
         Some(finding) => say(finding, labels),
+        None if step.doubt_text().is_empty() => aside(step.call).into(),
         None => step.doubt_text(),
     };
     let gas = step.gas.map_or_else(|| "-".into(), |gas| grouped(gas.into()));
     let (who, call) = (step.mover.to_string(), step.call);
-    let line = format!("  {number:>2}. {who:<11} {call:<11} {gas:>9}  ");
+    let line = format!("  {number:>2}. {who:<11} {call:<13} {gas:>9}  ");
     match step.finding {
         Some(_) => out.line(format_args!("{line}{}", console::style(&text).bold())),
         None => out.line(format_args!("{line}{text}")),
     }
+    let name = |label: &Option<String>| label.clone().unwrap_or_default();
     out.event(
         "move",
         json!({
-            "number": number, "who": who, "call": call, "gas": step.gas, "time": step.time,
+            "number": number, "who": who, "account": step.account, "call": call, "gas": step.gas, "time": step.time,
             "match": step.match_number, "phase": step.after, "doubt": step.doubt_text(),
-            "layer": step.label, "finding": step.finding.as_ref().map(|f| say(f, labels)),
+            "layer": step.layer.as_ref().map(|(index, _)| index),
+            "layer_label": step.layer.as_ref().map(|(_, label)| name(label)),
+            "operator": step.operator.as_ref().map(|(index, _)| index),
+            "operator_label": step.operator.as_ref().map(|(_, label)| name(label)),
+            "finding": step.finding.as_ref().map(|f| say(f, labels)),
         }),
     );
 }
 
-/// A finding in the source model's layer names.
-pub fn say(finding: &Finding, labels: &[String]) -> String {
-    let name = |layer: &LayerIndex| match labels.get(layer.0 as usize).filter(|l| !l.is_empty()) {
-        Some(label) => format!("layer {layer} ({label})"),
-        None => format!("layer {layer}"),
+/// What a call that leaves nothing in doubt is for.
+fn aside(call: &str) -> &'static str {
+    match call {
+        "register" => "(the model: its header and the root of its layers)",
+        "postJob" => "(asks for a run, and pays for it)",
+        "commitClaim" => "(hides the claim, so that nobody copies it; stakes the bond)",
+        "postClaim" => "(shows the claim that was committed to)",
+        "commit" => "(hides the challenger's own trace: who knew the right value, and when)",
+        "openReward" => "(opens that commitment: the right value was known before the verdict)",
+        "collectReward" => "(half of the liar's bond; the rest is burned)",
+        "reclaim" => "(the challenger's own bond comes back)",
+        "finalise" => "(the window is over)",
+        _ => "",
+    }
+}
+
+/// A finding in the source model's names.
+pub fn say(finding: &Finding, labels: &Labels) -> String {
+    let name = |operator: &OperatorIndex| match labels.operator(*operator) {
+        Some(label) => format!("operator {operator} ({label})"),
+        None => format!("operator {operator}"),
     };
     let ending = |stood: &bool| if *stood { "is as claimed" } else { "is NOT as claimed" };
     match finding {
         Finding::Silence(Side::Executor) => "the executor's clock ran out".into(),
         Finding::Silence(Side::Challenger) => "the challenger's clock ran out".into(),
-        Finding::PaddedLayer => "the trace's padding is not the constant".into(),
-        Finding::PaddedTensor(layer) => format!("the padding of {} is not zero", name(layer)),
-        Finding::Element(layer, element, stood) => {
-            format!("recomputed: element {element} of {} {}", name(layer), ending(stood))
+        Finding::PaddedTrace => "the trace's padding is not the constant".into(),
+        Finding::PaddedTensor(operator) => format!("the padding of {} is not zero", name(operator)),
+        Finding::Element(operator, element, stood) => {
+            format!("recomputed: element {element} of {} {}", name(operator), ending(stood))
         }
-        Finding::Segment(layer, element, segment, stood) => {
-            format!("recomputed: segment {segment} of element {element} of {} {}", name(layer), ending(stood))
+        Finding::Segment(operator, element, segment, stood) => {
+            format!(
+                "recomputed: segment {segment} of element {element} of {} {}",
+                name(operator),
+                ending(stood)
+            )
         }
+        Finding::Copy(original) => format!("a copy of the refuted claim {original}"),
     }
 }
 

@@ -52,14 +52,31 @@ fn text(path: &Path) -> &str {
 #[test]
 fn the_demonstration_ends_right_for_every_lie() {
     let folder = tempfile::tempdir().expect("a folder");
-    for cheat in ["layer", "output", "withhold", "weight", "copy"] {
-        let record = format!("{cheat}.json");
-        let events = events(folder.path(), &["demo", "--cheat", cheat, "--record", &record]);
+    let play = |cheat: &str, served: bool| {
+        let record = format!("{cheat}-{served}.json");
+        let args = ["demo", "--cheat", cheat, "--record", &record];
+        let served: &[&str] = if served { &["--served"] } else { &[] };
+        let events = events(folder.path(), &[&args, served].concat());
         assert_eq!(event(&events, "end")["right"], true, "{cheat}");
         assert_eq!(event(&events, "verdict")["claim"], "refuted", "{cheat}");
         // The record that it wrote replays.
         let replayed = self::events(folder.path(), &["replay", &record]);
         assert_eq!(event(&replayed, "verdict")["claim"], "refuted", "{cheat}");
+        let moves = events.iter().filter(|event| event["event"] == "move");
+        moves.map(|step| step["call"].as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    for cheat in ["layer", "output", "withhold", "weight", "copy"] {
+        let moves = play(cheat, false);
+        assert!(moves.contains(&"open".to_owned()), "{cheat}: {moves:?}");
+        let silent = cheat == "withhold";
+        assert_eq!(moves.contains(&"timeout".to_owned()), silent, "{cheat}: {moves:?}");
+        assert_eq!(moves.contains(&"subTrace".to_owned()), !silent, "{cheat}: {moves:?}");
+        assert!(moves.contains(&"reclaim".to_owned()), "{cheat}: {moves:?}");
+    }
+    for cheat in ["layer", "output", "weight", "copy"] {
+        let moves = play(cheat, true);
+        let fought = ["commitClaim", "postClaim", "commit", "refute", "openReward", "collectReward"];
+        assert_eq!(moves[moves.len() - fought.len()..], fought, "{cheat}");
     }
     let honest = events(folder.path(), &["demo", "--cheat", "none"]);
     assert_eq!(event(&honest, "verdict")["claim"], "final");
@@ -68,6 +85,8 @@ fn the_demonstration_ends_right_for_every_lie() {
     assert_eq!(event(&griefed, "verdict")["claim"], "final");
     assert_eq!(event(&griefed, "end")["right"], true);
     refused(folder.path(), &["demo", "--griefer"], &["--griefer", "--cheat none"]);
+    refused(folder.path(), &["demo", "--served", "--cheat", "withhold"], &["--served"]);
+    refused(folder.path(), &["demo", "--served", "--cheat", "none"], &["--served"]);
 }
 
 #[test]
@@ -107,6 +126,8 @@ fn a_model_is_compiled_run_checked_and_inspected() {
     for (file, kind) in [("m.narrows", "program"), ("t", "trace"), ("c.json", "claim")] {
         event(&events(at, &["inspect", file]), kind);
     }
+    let shown = events(at, &["inspect", "t", "--program", "m.narrows"]);
+    assert_eq!(&event(&shown, "trace")["root"], root);
     let shown = narrows(at, &["inspect", "m.narrows"]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("conv1"), "the source's own names");
 
@@ -126,7 +147,18 @@ fn the_committed_program_and_sample_are_what_the_model_compiles_to() {
     let (model, calibration) = (fixture("digits.onnx"), fixture("calibration.npz"));
     events(
         at,
-        &["compile", text(&model), "--calibrate", text(&calibration), "--split", "64", "-o", "m.narrows"],
+        &[
+            "compile",
+            text(&model),
+            "--calibrate",
+            text(&calibration),
+            "--split",
+            "64",
+            "--layers",
+            "2",
+            "-o",
+            "m.narrows",
+        ],
     );
     let read = |path: &Path| std::fs::read(path).expect("a file");
     assert!(read(&at.join("m.narrows")) == read(&fixture("digits.narrows")), "compile the fixture again");
@@ -193,6 +225,117 @@ fn attack_36_bad_input_gets_one_line_and_leaves_nothing() {
 }
 
 #[test]
+fn layers_are_cut_as_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let (model, calibration) = (fixture("digits.onnx"), fixture("calibration.npz"));
+    let layers = |option: &str| {
+        let args = [
+            "compile",
+            text(&model),
+            "--calibrate",
+            text(&calibration),
+            "--layers",
+            option,
+            "-o",
+            "m.narrows",
+        ];
+        let compiled = events(at, &args);
+        let report = &event(&compiled, "compiled")["report"];
+        let shown = events(at, &["inspect", "m.narrows"]);
+        let program = event(&shown, "program");
+        let counts =
+            program["layers"].as_array().expect("a list").iter().map(|layer| layer["operators"].as_u64());
+        let counts: Vec<u64> = counts.map(|count| count.expect("a number")).collect();
+        assert_eq!(report["layers"].as_u64(), Some(counts.len() as u64), "{option}");
+        assert_eq!(program["operators"].as_u64(), Some(counts.iter().sum()), "{option}");
+        (counts, program["exported_bytes"].as_u64().expect("a number"))
+    };
+    let (alone, all) = layers("1");
+    assert!(alone.iter().all(|count| *count == 1), "{alone:?}");
+    let (threes, _) = layers("3");
+    assert!(threes[..threes.len() - 1].iter().all(|count| *count == 3), "{threes:?}");
+    let (_, least) = layers("auto");
+    let (_, block) = layers("block");
+    assert!(least <= block && block <= all && least < all, "{least} {block} {all}");
+    for option in ["0", "33", "some", ""] {
+        let out = narrows(
+            at,
+            &["compile", text(&model), "--calibrate", text(&calibration), "--layers", option, "-o", "x"],
+        );
+        assert_eq!(out.status.code(), Some(2), "{option}");
+        assert!(
+            String::from_utf8_lossy(&out.stderr).contains("1 to 32") && !at.join("x").exists(),
+            "{option}"
+        );
+    }
+}
+
+#[test]
+fn economics_of_the_digits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let program = fixture("digits.narrows");
+    let found = |args: &[&str]| {
+        let all = events(at, &[&["economics", text(&program)], args].concat());
+        event(&all, "economics")["found"].clone()
+    };
+    let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok()).expect("a number");
+    let base = found(&[]);
+    let dispute = &base["dispute"];
+    assert_eq!(number(&dispute["moves"]), 2 * number(&dispute["reveal_rounds"]) + 8);
+    let played = number(&dispute["interactive"]["transactions"]);
+    assert!(played <= number(&dispute["moves"]), "{played}");
+    assert_eq!(number(&dispute["at_once"]["transactions"]), 2);
+    assert!(number(&dispute["at_once"]["gas"]) < number(&dispute["interactive"]["gas"]));
+    // An honest executor loses nothing to nuisances, and they lose more than it spends.
+    let crowd = &base["frivolous"];
+    assert_eq!((number(&crowd["matches"]), number(&crowd["played"])), (16, 16));
+    assert!(number(&crowd["compensation"]) > number(&crowd["outlay"]), "{crowd}");
+    assert!(number(&crowd["attackers_loss"]) > number(&crowd["compensation"]), "{crowd}");
+    assert!(number(&crowd["ratio_thousandths"]) > 2_000, "{crowd}");
+    // Beyond what is played, sums grow in proportion; the delay does not grow at all.
+    let many = found(&["--frivolous", "10000"]);
+    assert_eq!((number(&many["frivolous"]["matches"]), number(&many["frivolous"]["played"])), (10_000, 256));
+    assert_eq!(number(&many["frivolous"]["outlay"]), number(&crowd["outlay"]) / 16 * 10_000);
+    assert_eq!(many["delay"], base["delay"]);
+    // hardEnd - windowEnd = both clocks + moves x grace + slack, of the embedded chain's parameters.
+    assert_eq!(number(&base["delay"]["after_window"]), 60 + 60 + number(&dispute["moves"]) * 5 + 10);
+    assert!(number(&base["delay"]["at_once_published"]) < 361);
+    assert!(number(&base["flood"]["thousandths"]) <= 100);
+    // Twice the gas price, twice the cost, the same bonds.
+    let dear = found(&["--gas-price", "2"]);
+    assert_eq!(number(&dear["frivolous"]["outlay"]), 2 * number(&crowd["outlay"]));
+    assert_eq!(dear["stakes"], base["stakes"]);
+    let nobody = found(&["--frivolous", "0"]);
+    assert_eq!(
+        (number(&nobody["frivolous"]["outlay"]), &nobody["frivolous"]["ratio_thousandths"]),
+        (0, &Value::Null)
+    );
+
+    // Parameters of one's own: other bonds; those out of range, or under which a flood pays, are refused by name.
+    let parameters = |budget: &str, clock: u64| {
+        format!(
+            r#"{{"window_seconds":600,"executor_clock_seconds":{clock},"challenger_clock_seconds":60,"grace_seconds":5,
+                "slack_seconds":10,"reveal_seconds":60,"reward_seconds":60,"block_seconds":12,"block_gas":60000000,
+                "executor_bond":"1000000000000000000","fee_cap":"1000000000","delay_fee":"0","work_price":"0",
+                "attacker_budget":"{budget}"}}"#
+        )
+    };
+    std::fs::write(at.join("p.json"), parameters("1000000", 60)).expect("written");
+    let own = found(&["--parameters", "p.json"]);
+    assert_eq!((number(&own["stakes"]["claim_fee"]), number(&own["delay"]["undisputed"])), (0, 600));
+    for (name, text) in [
+        ("flood.json", parameters("3000000000000000000", 60)),
+        ("range.json", parameters("0", 0)),
+        ("no.json", "{}".into()),
+    ] {
+        std::fs::write(at.join(name), text).expect("written");
+        refused(at, &["economics", self::text(&program), "--parameters", name], &[name]);
+    }
+}
+
+#[test]
 fn gas_is_as_recorded() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/gas.json");
@@ -203,8 +346,17 @@ fn gas_is_as_recorded() {
     }
     let then = std::fs::read_to_string(&path).expect("fixtures/gas.json");
     let then: Vec<&str> = then.lines().collect();
-    assert_eq!(
-        now, then,
-        "gas has changed; if it is meant to, run this test with NARROWS_BLESS=1 and commit the file"
+    let changed = now
+        .iter()
+        .zip(&then)
+        .filter(|(now, then)| now != then)
+        .map(|(now, then)| format!("{then}\n  now {now}"));
+    let changed: Vec<String> = changed.collect();
+    assert!(
+        changed.is_empty() && now.len() == then.len(),
+        "gas has changed, {} lines to {}; if it is meant to, run this test with NARROWS_BLESS=1 and commit the file\n{}",
+        then.len(),
+        now.len(),
+        changed.join("\n")
     );
 }

@@ -4,12 +4,13 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use narrows_commitment::Tree;
 
 fn commit(c: &mut Criterion) {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread starts");
     let mut group = c.benchmark_group("commitment::tree");
     for size in [1 << 12, 1 << 16, 1 << 20] {
         let bytes: Vec<u8> = (0..size).map(|i: usize| ((i * 31) >> 3) as u8).collect();
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &bytes, |b, bytes| {
-            b.iter(|| Tree::of_bytes(bytes))
+            pool.install(|| b.iter(|| Tree::of_bytes(bytes)))
         });
     }
     group.finish();

@@ -1,8 +1,11 @@
 //! The hash functions of every tree, separated by domain bytes.
 
+use std::iter::successors;
+use std::sync::LazyLock;
+
 use sha3::{Digest as _, Keccak256};
 
-use crate::Digest;
+use crate::{Digest, MAX_DEPTH};
 
 /// Bytes in a tile: the unit of data that is hashed, revealed and opened.
 pub const TILE_BYTES: usize = 128;
@@ -62,5 +65,10 @@ pub fn inner(left: &Digest, right: &Digest) -> Digest {
 /// The root of a subtree of `level` levels that holds padding only: level 0 is keccak(0x04).
 #[must_use]
 pub fn padding(level: u32) -> Digest {
-    (0..level).fold(tagged(Domain::Padding, &[]), |node, _| inner(&node, &node))
+    static KNOWN: LazyLock<Vec<Digest>> = LazyLock::new(|| {
+        let above = |node: &Digest| Some(inner(node, node));
+        successors(Some(tagged(Domain::Padding, &[])), above).take(MAX_DEPTH as usize + 1).collect()
+    });
+    let known = level.min(MAX_DEPTH);
+    (known..level).fold(KNOWN[known as usize], |node, _| inner(&node, &node))
 }

@@ -1,7 +1,8 @@
 //! Binary trees kept whole, to answer any opening.
 
+use crate::levels::{Hashing, root_of_bytes};
 use crate::opening::MultiProof;
-use crate::{Digest, TILE_BYTES, Tile, inner, padding, tile_leaf};
+use crate::{Digest, Lanes, TILE_BYTES, Tile, padding};
 
 /// The deepest tree that any part of the system accepts.
 pub const MAX_DEPTH: u32 = 32;
@@ -34,52 +35,98 @@ pub fn tile_at(bytes: &[u8], index: u64) -> Tile {
     tile
 }
 
+/// Where each level begins when those of a tree of `leaves` leaves stand one behind the other, and their end.
+fn level_starts(leaves: usize) -> (Vec<usize>, usize) {
+    let (mut end, mut width) = (0, leaves);
+    let starts = (0..=depth_for(leaves as u64)).map(|_| {
+        let start = end;
+        end += width;
+        width = width.div_ceil(2);
+        start
+    });
+    (starts.collect(), end)
+}
+
 /// A binary keccak tree with all its nodes, padding implied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tree {
-    /// `levels[0]` are the leaves, each further level the parents; padding nodes are not stored.
-    levels: Vec<Vec<Digest>>,
+    /// The leaves, then each further level's nodes up to the root; padding nodes are not stored.
+    nodes: Vec<Digest>,
+    /// Where each level begins in `nodes`.
+    starts: Vec<usize>,
 }
 
 impl Tree {
     /// The tree over `leaves`, which must not be empty.
+    ///
+    /// # Panics
+    /// On no leaves.
     #[must_use]
     pub fn new(leaves: Vec<Digest>) -> Self {
-        let depth = depth_for(leaves.len() as u64);
-        let mut levels = vec![leaves];
-        for level in 0..depth {
-            let pad = padding(level);
-            let below = &levels[level as usize];
-            let parents = below.chunks(2).map(|pair| inner(&pair[0], pair.get(1).unwrap_or(&pad)));
-            let parents = parents.collect();
-            levels.push(parents);
-        }
-        Self { levels }
+        Self::with_lanes(Lanes::best(), leaves)
     }
 
     /// The tree over a tensor's canonical bytes, tile by tile.
     #[must_use]
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        let tiles = 0..tile_count(bytes.len() as u64);
-        Self::new(tiles.map(|index| tile_leaf(&tile_at(bytes, index))).collect())
+        Self::of_bytes_with_lanes(Lanes::best(), bytes)
+    }
+
+    /// The root of [`Tree::of_bytes`], without keeping the tree: memory for one path and one small subtree.
+    #[must_use]
+    pub fn root_of_bytes(bytes: &[u8]) -> Digest {
+        root_of_bytes(Lanes::best(), bytes)
+    }
+
+    pub(crate) fn with_lanes(lanes: Lanes, leaves: Vec<Digest>) -> Self {
+        let (starts, count) = level_starts(leaves.len());
+        let hashing = Hashing::of(lanes, leaves.len());
+        let mut nodes = leaves;
+        nodes.resize(count, Digest::default());
+        Self { nodes, starts }.raised(hashing)
+    }
+
+    pub(crate) fn of_bytes_with_lanes(lanes: Lanes, bytes: &[u8]) -> Self {
+        let tiles = tile_count(bytes.len() as u64) as usize;
+        let (starts, count) = level_starts(tiles);
+        let hashing = Hashing::of(lanes, tiles);
+        let mut nodes = vec![Digest::default(); count];
+        hashing.leaves(bytes, &mut nodes[..tiles]);
+        Self { nodes, starts }.raised(hashing)
+    }
+
+    /// Hashes every level above the leaves.
+    fn raised(mut self, hashing: Hashing) -> Self {
+        for (level, ends) in self.starts.windows(2).enumerate() {
+            let (below, above) = self.nodes.split_at_mut(ends[1]);
+            let below = &below[ends[0]..];
+            hashing.parents(level as u32, below, &mut above[..below.len().div_ceil(2)]);
+        }
+        self
+    }
+
+    fn level(&self, level: u32) -> &[Digest] {
+        let level = level as usize;
+        let end = self.starts.get(level + 1).copied().unwrap_or(self.nodes.len());
+        &self.nodes[self.starts[level]..end]
     }
 
     /// Levels below the root.
     #[must_use]
     pub fn depth(&self) -> u32 {
-        self.levels.len() as u32 - 1
+        self.starts.len() as u32 - 1
     }
 
     /// Leaves, padding aside.
     #[must_use]
     pub fn leaf_count(&self) -> u64 {
-        self.levels[0].len() as u64
+        self.level(0).len() as u64
     }
 
     /// The root.
     #[must_use]
     pub fn root(&self) -> Digest {
-        self.levels[self.levels.len() - 1][0]
+        self.nodes[self.nodes.len() - 1]
     }
 
     /// The node `index` at `level` (0 the leaves); the padding constant beyond the last.
@@ -88,7 +135,7 @@ impl Tree {
     /// When `level` is above the root.
     #[must_use]
     pub fn node(&self, level: u32, index: u64) -> Digest {
-        let nodes = &self.levels[level as usize];
+        let nodes = self.level(level);
         let stored = usize::try_from(index).ok().and_then(|i| nodes.get(i));
         stored.copied().unwrap_or_else(|| padding(level))
     }

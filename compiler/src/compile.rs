@@ -2,14 +2,15 @@
 
 use burn::tensor::Device;
 use narrows_commitment::{Digest, keccak};
-use narrows_program::{LayerMeta, Meta, Program, ProgramParts, TensorMeta, TensorType};
+use narrows_program::{Meta, OperatorMeta, Program, ProgramParts, TensorMeta, TensorType};
 
 use crate::calibrate::{self, Range};
 use crate::error::CompileError;
 use crate::float::FloatModel;
 use crate::fuse::{self, Kind, Plan};
 use crate::graph::{Graph, Value};
-use crate::lower::{LayerOutput, Lowered, OutputType, lower};
+use crate::layers::{self, LayersOption};
+use crate::lower::{Lowered, Output, OutputType, lower};
 use crate::profile::Profile;
 use crate::progress::Progress;
 use crate::requantise::Scale;
@@ -24,13 +25,16 @@ pub struct Options {
     pub split: u32,
     /// Levels of a tree that one reveal covers, 1 to 6.
     pub reveal_bits: u8,
+    /// Where the operators are cut into layers.
+    pub layers: LayersOption,
     /// Where the float runs are done.
     pub device: Device,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { profile: Profile::Fast, split: 1024, reveal_bits: 4, device: Device::flex() }
+        let layers = LayersOption::default();
+        Self { profile: Profile::Fast, split: 1024, reveal_bits: 4, layers, device: Device::flex() }
     }
 }
 
@@ -39,9 +43,10 @@ pub struct Compiled<'a> {
     pub(crate) graph: &'a Graph,
     pub(crate) device: Device,
     pub(crate) profile: Profile,
+    pub(crate) layers: LayersOption,
     pub(crate) plan: Plan,
     pub(crate) ranges: Vec<Range>,
-    pub(crate) outputs: Vec<LayerOutput>,
+    pub(crate) outputs: Vec<Output>,
     program: Program,
 }
 
@@ -64,14 +69,15 @@ impl Compiled<'_> {
 ///
 /// # Errors
 /// [`CompileError::Samples`] for unusable samples, [`CompileError::ActivationNotFinite`],
-/// [`CompileError::Node`] where a node's numbers fit no integers, [`CompileError::Illegal`] for a
-/// model past the protocol's limits.
+/// [`CompileError::Node`] where a node's numbers fit no integers, [`CompileError::Layers`] for layers
+/// of no or too many operators, [`CompileError::Illegal`] for a model past the protocol's limits.
 pub fn compile<'a>(
     graph: &'a Graph,
     calibration: &Samples,
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Compiled<'a>, CompileError> {
+    options.layers.check()?;
     check_samples("calibration", graph, &calibration.inputs)?;
     let plan = fuse::plan(graph)?;
     let model = FloatModel::new(graph, options.device.clone());
@@ -80,15 +86,18 @@ pub fn compile<'a>(
     let lowered = lower(graph, &plan, options.profile, options.split, input, &types)?;
     let meta = meta(graph, &plan, &lowered, options.profile, &calibration.inputs);
     let outputs = lowered.outputs;
+    let stages: Vec<usize> = outputs.iter().map(|output| output.stage).collect();
+    let groups = layers::groups(options.layers, &lowered.operators, &stages);
     let program = Program::new(ProgramParts {
         input: TensorType { dtype: input.dtype, elements: graph.value(graph.input).elements() as u64 },
-        layers: lowered.layers,
+        operators: lowered.operators,
+        groups,
         constants: lowered.constants,
         reveal_bits: options.reveal_bits,
         meta,
     })?;
-    let (device, profile) = (options.device.clone(), options.profile);
-    Ok(Compiled { graph, device, profile, plan, ranges, outputs, program })
+    let (device, profile, layers) = (options.device.clone(), options.profile, options.layers);
+    Ok(Compiled { graph, device, profile, layers, plan, ranges, outputs, program })
 }
 
 /// Refuses a set of samples that is empty or of another shape.
@@ -153,11 +162,11 @@ fn meta(graph: &Graph, plan: &Plan, lowered: &Lowered, profile: Profile, calibra
         scale_bits: scale.bits(),
     };
     let last = lowered.outputs.last().expect("a plan has at least one stage").stored;
-    let layers = lowered.outputs.iter().zip(&lowered.layers).map(|(output, layer)| {
+    let operators = lowered.outputs.iter().zip(&lowered.operators).map(|(output, operator)| {
         let nodes: &[usize] = if output.is_move { &[] } else { &plan.stages[output.stage].nodes };
         let [channels, height, width] = output.stored.layout.0;
-        assert_eq!(layer.elements(), output.stored.layout.elements() as u64);
-        LayerMeta {
+        assert_eq!(operator.elements(), output.stored.layout.elements() as u64);
+        OperatorMeta {
             nodes: nodes.iter().map(|&n| graph.nodes[n].name.clone()).collect(),
             operators: nodes.iter().map(|&n| graph.nodes[n].operator.clone()).collect(),
             scale_bits: output.stored.scale.bits(),
@@ -172,7 +181,7 @@ fn meta(graph: &Graph, plan: &Plan, lowered: &Lowered, profile: Profile, calibra
         profile: profile.name().into(),
         input: tensor(graph.value(graph.input), lowered.input.scale),
         output: tensor(graph.value(graph.output), last.scale),
-        layers: layers.collect(),
+        operators: operators.collect(),
     }
 }
 

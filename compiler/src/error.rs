@@ -169,6 +169,9 @@ pub enum CompileError {
         /// What is missing or does not fit.
         what: &'static str,
     },
+    /// A way to cut layers that there is not.
+    #[error(transparent)]
+    Layers(#[from] crate::layers::ParseLayersError),
     /// The model needs a program beyond the protocol's limits.
     #[error("the model makes no legal program: {0}")]
     Illegal(#[from] narrows_program::Illegal),

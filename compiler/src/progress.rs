@@ -5,7 +5,7 @@
 pub enum Step {
     /// The float run over the calibration samples.
     Calibrating,
-    /// The comparison of every layer on the calibration samples.
+    /// The comparison of every operator on the calibration samples.
     Comparing,
     /// The comparison of outputs on the test samples.
     Testing,

@@ -1,24 +1,25 @@
-//! How close a program is to its float model, layer by layer and on a test set.
+//! How close a program is to its float model, operator by operator and on a test set.
 
-use narrows_program::{DType, LayerIndex, Program, Source};
+use narrows_program::{DType, LayerIndex, OperatorIndex, Program, Source};
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::run_batches;
 use crate::compile::{Compiled, check_samples};
 use crate::error::CompileError;
 use crate::float::FloatModel;
-use crate::lower::LayerOutput;
+use crate::layers::LayersOption;
+use crate::lower::Output;
 use crate::profile::Profile;
 use crate::progress::{Progress, Step};
 use crate::public::{decode_output, encode_input, real_values};
 use crate::samples::Samples;
 
-/// Most calibration samples that layers are compared on.
+/// Most calibration samples that operators are compared on.
 const COMPARED_SAMPLES: usize = 256;
 
 /// Something that runs programs. This crate depends on none: the caller brings one.
 pub trait Engine {
-    /// Runs a program on canonical input bytes and gives every layer's canonical output bytes.
+    /// Runs a program on canonical input bytes and gives every operator's canonical output bytes, in order.
     ///
     /// # Errors
     /// What went wrong, for a person.
@@ -35,23 +36,33 @@ pub struct Report {
     pub profile: Profile,
     /// The program's root.
     pub program_root: String,
-    /// Number of calibration samples that the layers were compared on.
+    /// Number of calibration samples that the operators were compared on.
     pub compared_samples: usize,
     /// Terms folded by one inference.
     pub terms: u64,
     /// Bytes of weights and records.
     pub constant_bytes: u64,
-    /// Each layer of the program, in order.
-    pub layers: Vec<LayerReport>,
-    /// Source nodes with no layer: they move no data or were dropped.
+    /// How the operators were cut into layers.
+    pub layering: LayersOption,
+    /// Number of layers.
+    pub layers: usize,
+    /// Bytes that layers export: what an honest executor hashes for one inference.
+    pub exported_bytes: u64,
+    /// Each operator of the program, in order.
+    pub operators: Vec<OperatorReport>,
+    /// Source nodes with no operator: they move no data or were dropped.
     pub vanished: Vec<Vanished>,
     /// The comparison on the test set, when one was given.
     pub test: Option<TestReport>,
 }
 
-/// One layer of the program.
+/// One operator of the program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LayerReport {
+pub struct OperatorReport {
+    /// Its layer.
+    pub layer: LayerIndex,
+    /// Whether its layer exports it.
+    pub exported: bool,
     /// The source nodes it computes, by their own names; empty for a copy into another order.
     pub nodes: Vec<String>,
     /// Those nodes' operators.
@@ -75,7 +86,7 @@ pub struct LayerReport {
     pub signal_to_noise_db: Option<f64>,
 }
 
-/// A source node with no layer of its own.
+/// A source node with no operator of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vanished {
     /// The node's name in the source.
@@ -105,7 +116,7 @@ impl TestReport {
     }
 }
 
-/// Power of a layer's float output and of its difference from the integer one.
+/// Power of an operator's float output and of its difference from the integer one.
 #[derive(Debug, Clone, Copy, Default)]
 struct Power {
     signal: f64,
@@ -127,7 +138,7 @@ impl Power {
 }
 
 impl Compiled<'_> {
-    /// Compares the program, run by an engine, with the float model: every layer on the
+    /// Compares the program, run by an engine, with the float model: every operator on the
     /// calibration samples, and the outputs on a test set if one is given.
     ///
     /// # Errors
@@ -149,25 +160,34 @@ impl Compiled<'_> {
             Some(test) => Some(self.test(&model, test, engine, progress)?),
         };
         let program = self.program();
-        let layers = self.outputs.iter().zip(powers).enumerate();
+        let operators = self.outputs.iter().zip(powers).enumerate();
         Ok(Report {
             model: self.graph.name.clone(),
             profile: self.profile,
             program_root: program.root().to_string(),
             compared_samples: compared.len(),
-            terms: program.layers().iter().map(|layer| layer.elements() * layer.terms()).sum(),
+            terms: program.header().work,
             constant_bytes: program.constants().iter().map(|c| c.bytes.len() as u64).sum(),
-            layers: layers.map(|(index, (output, power))| self.layer(index, output, power)).collect(),
+            layering: self.layers,
+            layers: program.layers().len(),
+            exported_bytes: program.exported_bytes(),
+            operators: operators
+                .map(|(index, (output, power))| self.operator(index, output, power))
+                .collect(),
             vanished: self.plan.vanished.iter().map(|&node| self.vanished(node)).collect(),
             test,
         })
     }
 
-    fn layer(&self, index: usize, output: &LayerOutput, power: Power) -> LayerReport {
-        let operator = self.program().layer(LayerIndex(index as u32));
-        let meta = &self.program().meta().layers[index];
+    fn operator(&self, index: usize, output: &Output, power: Power) -> OperatorReport {
+        let at = OperatorIndex(index as u32);
+        let operator = self.program().operator(at);
+        let (layer, position) = self.program().layer_of(at);
+        let meta = &self.program().meta().operators[index];
         let range = self.ranges[self.plan.stages[output.stage].output.0];
-        LayerReport {
+        OperatorReport {
+            layer,
+            exported: self.program().layer(layer).is_exported(position),
             nodes: meta.nodes.clone(),
             operators: meta.operators.clone(),
             shape: meta.shape.clone(),
@@ -197,12 +217,12 @@ impl Compiled<'_> {
         let total = samples.len();
         run_batches(self.graph, model, samples, |first, values| {
             for at in 0..values.samples() {
-                let layers = self.run(engine, &samples[first + at])?;
+                let outputs = self.run(engine, &samples[first + at])?;
                 for (index, output) in self.outputs.iter().enumerate().filter(|(_, o)| !o.is_move) {
                     let stored = output.stored;
                     let float = values.sample(self.plan.stages[output.stage].output, at);
-                    let tensor = self.program().tensor(Source::Layer(LayerIndex(index as u32)));
-                    let integer = real_values(&layers[index], tensor, stored.scale);
+                    let tensor = self.program().tensor(Source::Operator(OperatorIndex(index as u32)));
+                    let integer = real_values(&outputs[index], tensor, stored.scale);
                     powers[index].add(&stored.layout.store(float), &integer);
                 }
                 progress(Progress { step: Step::Comparing, done: first + at + 1, total });
@@ -229,8 +249,8 @@ impl Compiled<'_> {
         run_batches(self.graph, model, &test.inputs, |first, values| {
             for at in 0..values.samples() {
                 let float = greatest(values.sample(self.graph.output, at));
-                let layers = self.run(engine, &test.inputs[first + at])?;
-                let output = layers.last().map_or(&[][..], Vec::as_slice);
+                let outputs = self.run(engine, &test.inputs[first + at])?;
+                let output = outputs.last().map_or(&[][..], Vec::as_slice);
                 let integer = greatest(&decode_output(self.program(), output)?);
                 let label = labels.map(|labels| labels[first + at]);
                 agreeing += usize::from(float == integer);
@@ -253,12 +273,12 @@ impl Compiled<'_> {
         let program = self.program();
         let input = encode_input(program, sample)?;
         let fail = |detail| CompileError::Engine { detail };
-        let layers = engine.run(program, &input).map_err(fail)?;
-        let sizes = program.layers().iter().map(|layer| layer.output_bytes());
-        if !layers.iter().map(|layer| layer.len() as u64).eq(sizes) {
+        let outputs = engine.run(program, &input).map_err(fail)?;
+        let sizes = program.operators().iter().map(|operator| operator.output_bytes());
+        if !outputs.iter().map(|output| output.len() as u64).eq(sizes) {
             return Err(fail("its outputs are not of the program's sizes".into()));
         }
-        Ok(layers)
+        Ok(outputs)
     }
 }
 

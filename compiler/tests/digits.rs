@@ -33,9 +33,9 @@ fn report(profile: Profile, tests: usize) -> Report {
 }
 
 fn print(report: &Report) {
-    for layer in &report.layers {
-        let (nodes, db) = (layer.nodes.join("+"), layer.signal_to_noise_db.unwrap_or(f64::NAN));
-        println!("{nodes:40} {:?} {:10.6} {db:.1} dB", layer.dtype, layer.scale);
+    for operator in &report.operators {
+        let (nodes, db) = (operator.nodes.join("+"), operator.signal_to_noise_db.unwrap_or(f64::NAN));
+        println!("{nodes:40} {:?} {:10.6} {db:.1} dB", operator.dtype, operator.scale);
     }
     println!("{:?} {:?}", report.profile, report.test);
 }
@@ -46,8 +46,8 @@ fn names(file: &[u8]) -> BTreeSet<String> {
 }
 
 fn reported(report: &Report) -> BTreeSet<String> {
-    let layers = report.layers.iter().flat_map(|layer| layer.nodes.clone());
-    layers.chain(report.vanished.iter().map(|v| v.node.clone())).collect()
+    let operators = report.operators.iter().flat_map(|operator| operator.nodes.clone());
+    operators.chain(report.vanished.iter().map(|v| v.node.clone())).collect()
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn fast_keeps_the_accuracy_of_digits() {
     let right = test.integer_right.unwrap() as i64;
     assert!((right - 594).abs() * 1000 <= 3 * 600, "{right} of 600, more than 0.3 points from 594");
     assert!(test.agreeing >= 597, "{} of 600 agree", test.agreeing);
-    for layer in &report.layers {
-        assert!(layer.signal_to_noise_db.unwrap() > 28.0, "{:?}", layer.nodes);
+    for operator in &report.operators {
+        assert!(operator.signal_to_noise_db.unwrap() > 28.0, "{:?}", operator.nodes);
     }
 }
 
@@ -68,8 +68,8 @@ fn standard_is_closer_and_exact_closest() {
     let (standard, exact) = (report(Profile::Standard, 100), report(Profile::Exact, 100));
     for (report, least) in [(standard, 33.0), (exact, 70.0)] {
         assert_eq!(report.test.unwrap().agreeing, 100);
-        for layer in &report.layers {
-            assert!(layer.signal_to_noise_db.unwrap() > least, "{:?}", layer.nodes);
+        for operator in &report.operators {
+            assert!(operator.signal_to_noise_db.unwrap() > least, "{:?}", operator.nodes);
         }
     }
 }
@@ -78,7 +78,7 @@ fn standard_is_closer_and_exact_closest() {
 fn names_are_those_of_the_file() {
     let report = report(Profile::Fast, 1);
     assert_eq!(reported(&report), names(&std::fs::read(digits("digits.onnx")).unwrap()));
-    let layers: Vec<String> = report.layers.iter().map(|layer| layer.nodes.join(" + ")).collect();
+    let operators: Vec<String> = report.operators.iter().map(|operator| operator.nodes.join(" + ")).collect();
     let expected = [
         "conv1 + bn1 + relu1",
         "conv2 + bn2 + relu2",
@@ -89,7 +89,7 @@ fn names_are_those_of_the_file() {
         "fc1 + relu4",
         "fc2",
     ];
-    assert_eq!(layers, expected);
+    assert_eq!(operators, expected);
     let vanished: Vec<&str> = report.vanished.iter().map(|v| v.node.as_str()).collect();
     assert_eq!(vanished, ["flatten", "log_softmax"]);
     let json = serde_json::to_string(&report).unwrap();
@@ -104,7 +104,7 @@ fn a_program_tells_how_to_use_it() {
     let meta = program.meta();
     assert_eq!((meta.input.name.as_str(), &meta.input.shape[..]), ("image", &[1, 1, 8, 8][..]));
     assert_eq!((meta.output.name.as_str(), &meta.output.shape[..]), ("log_probs", &[1, 10][..]));
-    assert_eq!(meta.layers.len(), program.layers().len());
+    assert_eq!(meta.operators.len(), program.operators().len());
     let sample = Samples::load(&digits("sample.npy"), &graph.value(graph.input).shape).unwrap();
     let input = encode_input(&program, &sample.inputs[0]).unwrap();
     let output = Naive.run(&program, &input).unwrap().pop().unwrap();

@@ -8,25 +8,25 @@ use common::{Naive, Numbers};
 use narrows_compiler::{Graph, Options, Profile, Samples, compile, decode_output, encode_input};
 use proptest::prelude::*;
 
-/// Compiles in two profiles and checks each layer and the output against the float run.
+/// Compiles in two profiles and checks each operator and the output against the float run.
 fn check(graph: &Graph, seed: u64) -> usize {
     let mut numbers = Numbers(seed);
     let input = graph.value(graph.input).elements();
     let inputs: Vec<Vec<f32>> = (0..6).map(|_| numbers.reals(input)).collect();
     let samples = Samples { inputs, labels: None };
-    let mut layers = 0;
+    let mut operators = 0;
     for (profile, least) in [(Profile::Exact, 60.0), (Profile::Fast, 20.0)] {
         let options = Options { profile, split: 7, ..Options::default() };
         let compiled = compile(graph, &samples, &options, &mut |_| {}).unwrap();
         let report = compiled.report(&samples, None, &Naive, &mut |_| {}).unwrap();
-        for layer in &report.layers {
-            let db = layer.signal_to_noise_db.unwrap_or(f64::INFINITY);
-            assert!(db > least, "{profile:?} {:?}: {db} dB of {report:?}", layer.nodes);
+        for operator in &report.operators {
+            let db = operator.signal_to_noise_db.unwrap_or(f64::INFINITY);
+            assert!(db > least, "{profile:?} {:?}: {db} dB of {report:?}", operator.nodes);
         }
         check_output(graph, &compiled, &samples, profile);
-        layers = report.layers.len();
+        operators = report.operators.len();
     }
-    layers
+    operators
 }
 
 /// The decoded output is the float output, element by element in ONNX's order.
@@ -43,8 +43,8 @@ fn check_output(
     for (at, sample) in samples.inputs.iter().enumerate() {
         let program = compiled.program();
         let input = encode_input(program, sample).unwrap();
-        let layers = narrows_compiler::Engine::run(&Naive, program, &input).unwrap();
-        let output = decode_output(program, layers.last().unwrap()).unwrap();
+        let outputs = narrows_compiler::Engine::run(&Naive, program, &input).unwrap();
+        let output = decode_output(program, outputs.last().unwrap()).unwrap();
         let float = values.sample(graph.output, at);
         assert_eq!(output.len(), float.len());
         for (i, (a, b)) in output.iter().zip(float).enumerate() {
@@ -210,7 +210,7 @@ fn a_normalisation_of_the_input_and_one_of_a_flattened_image() {
         "y",
         vec![],
     );
-    // The last layer puts the flattened image back into ONNX's order.
+    // The last operator puts the flattened image back into ONNX's order.
     assert_eq!(check(&model.graph().unwrap(), 6), 5);
 }
 
@@ -304,10 +304,10 @@ fn large_folds_are_split_within_the_referees_reach() {
     let samples = Samples { inputs: vec![numbers.reals(130 * 3600)], labels: None };
     let options = Options { split: 1 << 20, ..Options::default() };
     let compiled = compile(&graph, &samples, &options, &mut |_| {}).unwrap();
-    let splits: Vec<u32> = compiled.program().layers().iter().map(|layer| layer.split).collect();
-    assert_eq!(splits, [95, 65_536, 65_536], "2 tiles a row of one place, at most 192 of them");
+    let splits: Vec<u32> = compiled.program().operators().iter().map(|operator| operator.split).collect();
+    assert_eq!(splits, [95, 16_384, 16_384], "2 tiles a row of one place, at most 192 of them");
     let options = Options { split: 1, ..Options::default() };
     let compiled = compile(&graph, &samples, &options, &mut |_| {}).unwrap();
-    let splits: Vec<u32> = compiled.program().layers().iter().map(|layer| layer.split).collect();
+    let splits: Vec<u32> = compiled.program().operators().iter().map(|operator| operator.split).collect();
     assert_eq!(splits, [15, 1, 16], "at most 256 segments");
 }

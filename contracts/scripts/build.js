@@ -10,7 +10,7 @@ const deployed = ["Game", "Referee", "Registry"];
 const settings = {
   evmVersion: "osaka",
   metadata: { appendCBOR: false, bytecodeHash: "none" },
-  optimizer: { enabled: true, runs: 10000 },
+  optimizer: { enabled: true, runs: 2000 },
   outputSelection: { "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"] } },
   viaIR: true,
 };

@@ -3,9 +3,9 @@ pragma solidity ^0.8.30;
 
 import {Tree} from "./Tree.sol";
 
-/// @title Operator descriptors, read field by field where they lie in the calldata (SPEC 4.2).
-/// @notice Whoever reads has checked that there are 192 bytes. Legality is not checked: of an illegal program nothing is
-/// promised but an end. Products of four 32-bit fields stay below 2^128, so they may be unchecked.
+/// @title Operator bytes, read field by field where they lie in the calldata (SPEC 4.2).
+/// @notice Whoever reads has checked that they are operator bytes. Legality is not checked: of an illegal program nothing
+/// is promised but an end. Products of four 32-bit fields stay below 2^128, so they may be unchecked.
 library Descriptor {
     uint256 internal constant BYTES = 192;
 
@@ -29,7 +29,12 @@ library Descriptor {
     /// What an operand names (SPEC 4.2).
     uint8 internal constant KIND_INPUT = 0;
     uint8 internal constant KIND_CONSTANT = 1;
-    uint8 internal constant KIND_LAYER = 2;
+    uint8 internal constant KIND_EXPORT = 2;
+    uint8 internal constant KIND_LOCAL = 3;
+
+    uint256 private constant MAX_ELEMENTS = (1 << 31) - 1;
+    uint256 private constant MAX_TERMS = 1 << 24;
+    uint256 private constant MAX_SPLIT = 1 << 14;
 
     function u8(bytes calldata d, uint256 field) internal pure returns (uint8 value) {
         assembly ("memory-safe") {
@@ -57,6 +62,10 @@ library Descriptor {
 
     function fold(bytes calldata d) internal pure returns (uint8) {
         return u8(d, 0);
+    }
+
+    function aType(bytes calldata d) internal pure returns (uint8) {
+        return u8(d, 3);
     }
 
     function bType(bytes calldata d) internal pure returns (uint8) {
@@ -123,18 +132,36 @@ library Descriptor {
         return 1;
     }
 
-    /// keccak(0x03 | descriptor).
-    function operatorLeaf(bytes calldata d) internal pure returns (bytes32 leaf) {
+    /// Whether there are 192 bytes and a root for each of a, b and params that is a constant.
+    function isOperator(bytes calldata d) internal pure returns (bool) {
+        return d.length >= BYTES && d.length == BYTES + 32 * (_constants(d) + 1);
+    }
+
+    /// Whether the numbers keep to the limits of SPEC 5 on which the arithmetic here rests. Those of legal programs do.
+    function isSized(bytes calldata d) internal pure returns (bool) {
+        return _within(elements(d), 1, MAX_ELEMENTS) && _within(terms(d), 1, MAX_TERMS)
+            && _within(split(d), 1, MAX_SPLIT) && _within(u8(d, 2), 1, 3) && _within(aType(d), 1, 3) && bType(d) <= 3;
+    }
+
+    /// The tensor root of the constant `index` of those that stand behind the descriptor.
+    function rootAt(bytes calldata d, uint256 index) internal pure returns (bytes32 root) {
         assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            mstore8(buffer, 3)
-            calldatacopy(add(buffer, 1), d.offset, d.length)
-            leaf := keccak256(buffer, add(d.length, 1))
+            root := calldataload(add(add(d.offset, 192), shl(5, index)))
         }
     }
 
-    /// The leaf of the layer that consists of one operator alone (SPEC 3).
-    function layerLeaf(bytes32 operator, uint256 layer) internal pure returns (bytes32) {
-        return keccak256(abi.encodePacked(uint8(6), uint32(layer), uint8(1), uint8(1), uint8(0), operator));
+    /// keccak(0x03 | operator bytes).
+    function operatorLeaf(bytes calldata d) internal pure returns (bytes32) {
+        return Tree.tagged(Tree.OPERATOR, d);
+    }
+
+    /// How many of a and b are constants.
+    function _constants(bytes calldata d) private pure returns (uint256 count) {
+        if (aKind(d) == KIND_CONSTANT) count = 1;
+        if (bKind(d) == KIND_CONSTANT) ++count;
+    }
+
+    function _within(uint256 value, uint256 least, uint256 greatest) private pure returns (bool) {
+        return least <= value && value <= greatest;
     }
 }

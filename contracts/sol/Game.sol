@@ -1,359 +1,517 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Arithmetic} from "./Arithmetic.sol";
 import {ClaimWord, ClaimWords} from "./ClaimWord.sol";
 import {Descriptor} from "./Descriptor.sol";
+import {Entry} from "./Entry.sol";
+import {Exports} from "./Exports.sol";
 import {IReferee} from "./IReferee.sol";
 import {IRegistry} from "./IRegistry.sol";
+import {Layer} from "./Layer.sol";
 import {Ledger} from "./Ledger.sol";
 import {MatchWord, MatchWords, Phase} from "./MatchWord.sol";
-import {Opening} from "./Opening.sol";
 import {Tree} from "./Tree.sol";
 
 /// @title Matches (PROTOCOL 4): a challenger narrows a claim down to one element, and the referee recomputes it.
 contract Game is Ledger {
     using Descriptor for bytes;
 
-    struct StoredMatch {
-        MatchWord word;
-        bytes32 node;
-        bytes32 operator;
-        bytes32 claimId;
-        address challenger;
-    }
-
-    /// Who may send a move.
-    enum By {
-        Anyone,
-        Challenger,
-        Executor
-    }
-
-    /// A move under way: what stood when it was sent.
+    /// A move under way. The digests are the match's state, first as it stands, then as the move leaves it.
     struct Move {
-        bytes32 matchId;
         bytes32 claimId;
+        bytes32 matchId;
+        bytes32 state;
         ClaimWord claim;
         MatchWord word;
         bytes32 node;
-        bytes32 operator;
+        bytes32 scope;
+        bytes32 list;
+        bytes32 seat;
     }
 
-    uint256 private constant MAX_ELEMENTS = (1 << 31) - 1;
-    uint256 private constant MAX_TERMS = 1 << 24;
-    uint256 private constant MAX_SPLIT = 1 << 16;
+    uint256 private constant PLAYED = (1 << Phase.WON) - 2;
+    uint256 private constant MAX_NODES = 64;
 
     IReferee public immutable referee;
 
-    mapping(bytes32 => StoredMatch) private matches;
+    mapping(bytes32 => bytes32) public matchState;
 
     constructor(IRegistry registry_, IReferee referee_, Parameters memory p) Ledger(registry_, p) {
         referee = referee_;
     }
 
-    function open(bytes32 claimId, bytes32 commitment) external payable returns (bytes32 matchId) {
-        StoredClaim storage its = claims[claimId];
-        ClaimWord claimWord = its.word;
-        if (claimWord.status() == 0) revert UnknownClaim();
-        if (claimWord.status() != ClaimWords.PENDING) revert ClaimClosed();
-        if (block.timestamp >= claimWord.windowEnd()) revert TooLate();
-        _stake();
-        uint64 number = claimWord.matches();
-        its.word = claimWord.opened();
-        matchId = keccak256(abi.encode(claimId, number));
-        StoredMatch storage stored = matches[matchId];
-        uint256 depth = Tree.depthFor(claimWord.layers());
-        stored.word = MatchWords.start(
+    function open(Posted calldata posted, bytes32 commitment) external payable returns (bytes32 matchId) {
+        bytes32 claimId = _claimId(posted);
+        ClaimWord claimed = _pending(claimId);
+        if (block.timestamp >= claimed.windowEnd()) revert TooLate();
+        if (msg.value > type(uint128).max || msg.value != _bond(claimed)) revert WrongValue();
+        uint64 number = claimed.openings();
+        claims[claimId].word = claimed.opened(true);
+        matchId = _matchId(claimId, number);
+        uint256 depth = Tree.depthFor(claimed.layers());
+        MatchWord word = MatchWords.start(
             depth == 0 ? Phase.LAYER_C : Phase.LAYER_E,
             depth,
             block.timestamp,
             executorClockSeconds,
             challengerClockSeconds
         );
-        stored.node = its.traceRoot;
-        stored.claimId = claimId;
-        stored.challenger = msg.sender;
-        emit MatchOpened(matchId, claimId, msg.sender, number, commitment);
+        bytes32 scope = registry.layersRootOf(jobs[posted.jobId].programRoot);
+        bytes32 seat = keccak256(abi.encode(msg.sender, commitment, block.timestamp, msg.value));
+        matchState[matchId] = _state(MatchWord.unwrap(word), posted.traceRoot, scope, 0, seat);
+        emit MatchOpened(matchId, claimId, msg.sender, number, commitment, msg.value);
+    }
+
+    function commit(bytes32 claimId, bytes32 commitment) external returns (bytes32 matchId) {
+        ClaimWord claimed = _open(claimId);
+        uint64 number = claimed.openings();
+        claims[claimId].word = claimed.opened(false);
+        matchId = _matchId(claimId, number);
+        bytes32 seat = keccak256(abi.encode(msg.sender, commitment, block.timestamp, 0));
+        matchState[matchId] = _state(Phase.COMMITTED, 0, 0, 0, seat);
+        emit Committed(claimId, msg.sender, number, commitment);
     }
 
     /// LAYER_E, TILE_E: descendants of the current node.
-    function reveal(bytes32 matchId, bytes32 state, bytes32[] calldata nodes) external {
-        Move memory move = _begin(matchId, _either(Phase.LAYER_E, Phase.TILE_E), state, By.Anyone);
+    function reveal(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 seat,
+        bytes32[] calldata nodes
+    ) external {
+        Move memory move = _find(claimId, number);
+        unchecked {
+            // A power of two; of no nodes, nothing is cut.
+            if (nodes.length - 1 >= MAX_NODES || nodes.length & (nodes.length - 1) != 0) revert WrongCount();
+        }
+        _begin(move, standing, Tree.foldUp(nodes), seat, 1 << Phase.LAYER_E | 1 << Phase.TILE_E, address(0));
         if (nodes.length != 1 << _bits(move)) revert WrongCount();
-        if (Tree.foldUp(nodes) != move.node) revert BadOpening();
-        emit Revealed(matchId, nodes);
-        // Each C phase follows its E phase.
-        _end(move, move.word.withPhase(move.word.phase() + 1));
+        MatchWord next = _turn(move, move.word.turned().answered());
+        emit Revealed(move.matchId, MatchWord.unwrap(next), nodes);
     }
 
     /// LAYER_C, TILE_C, and the E phases before them: the first descendant that differs (PROTOCOL 4.3).
     function pick(
-        bytes32 matchId,
-        bytes32 state,
-        bytes32[] calldata nodes,
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        Seat calldata seat,
         uint32 child,
-        bytes calldata descriptor,
+        bytes32 node,
+        bytes32[] calldata siblings,
+        bytes calldata layer,
+        bytes calldata operator,
         bytes32[] calldata path
     ) external {
-        uint256 phases = _either(Phase.LAYER_E, Phase.LAYER_C) | _either(Phase.TILE_E, Phase.TILE_C);
-        Move memory move = _begin(matchId, phases, state, By.Challenger);
+        Move memory move = _find(claimId, number);
+        _checkSiblings(siblings);
+        uint256 phases = 1 << Phase.LAYER_E | 1 << Phase.LAYER_C | 1 << Phase.TILE_E | 1 << Phase.TILE_C;
+        _begin(move, standing, Tree.climb(child, node, siblings), _seatOf(seat), phases, address(0));
         uint256 bits = _bits(move);
-        if (nodes.length != 1 << bits || child >= nodes.length) revert WrongCount();
-        if (Tree.foldUp(nodes) != move.node) revert BadOpening();
-
+        if (siblings.length != bits) revert WrongCount();
+        if (child >> bits != 0) revert WrongCount();
         bool inLayers = move.word.phase() <= Phase.LAYER_C;
-        uint256 leaves = inLayers ? move.claim.layers() : move.word.tiles();
-        uint256 remaining = move.word.remaining() - bits;
-        uint256 position = (move.word.position() << bits) + child;
-        if (position > type(uint32).max) revert WrongDescriptor();
-        bytes32 node = nodes[child];
-        MatchWord next = move.word.withNode(remaining, position);
-        _storeNode(matchId, node);
-        emit Picked(matchId, child);
-
-        if (_beyond(position, remaining, leaves)) {
-            if (node == Tree.padding(remaining)) revert PaddingHonest();
-            return _end(move, next.withPhase(Phase.WON));
+        uint256 remaining;
+        uint256 position;
+        unchecked {
+            // k is at most `remaining`.
+            remaining = move.word.remaining() - bits;
+            position = (move.word.position() << bits) + child;
         }
-        if (inLayers && remaining == 0) return _end(move, _enterLayer(move, next, position, descriptor, path));
-        if (descriptor.length != 0 || path.length != 0) revert WitnessExtra();
-        if (remaining == 0) next = next.withPhase(Phase.DATA_E);
-        else next = next.withPhase(inLayers ? Phase.LAYER_E : Phase.TILE_E);
-        _end(move, next);
+        MatchWord next = move.word.withNode(remaining, position);
+        move.node = node;
+        bool won = _beyond(position, remaining, inLayers ? move.claim.layers() : move.word.subject());
+        if (won) {
+            if (node == Tree.padding(remaining)) revert PaddingHonest();
+            next = next.withPhase(Phase.WON);
+        } else if (inLayers && remaining == 0) {
+            (next, move.scope) = Entry.layer(next, move.scope, move.claim.layers(), layer, operator, path);
+        } else {
+            if (layer.length | operator.length | path.length != 0) revert WitnessExtra();
+            next = next.withPhase(inLayers ? Phase.LAYER_E : remaining > 2 ? Phase.TILE_E : Phase.DATA_E);
+        }
+        next = _turn(move, next);
+        emit Picked(move.matchId, MatchWord.unwrap(next), child, node, siblings);
+        if (won) _won(move, claims[claimId].link, 0, false, msg.sender);
     }
 
-    /// DATA_E: the disputed tile.
-    function revealTile(bytes32 matchId, bytes32 state, bytes calldata tile) external {
-        Move memory move = _begin(matchId, 1 << Phase.DATA_E, state, By.Anyone);
-        _checkTile(move, tile);
-        emit TileRevealed(matchId, tile);
-        _end(move, move.word.withPhase(Phase.NAME));
+    /// SUB_E: the executor's statement of the output roots of the disputed layer's operators.
+    function subTrace(
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 seat,
+        bytes calldata layer,
+        bytes32[] calldata roots,
+        bytes calldata signature
+    ) external {
+        Move memory move = _find(_claimId(posted), number);
+        (bytes calldata head,) = Layer.split(layer);
+        if (!Layer.isHead(head)) revert WrongCount();
+        if (roots.length <= Layer.position(head, Layer.exports(head) - 1)) revert WrongCount();
+        address only = signature.length == 0 ? posted.executor : address(0);
+        _begin(move, standing, Exports.leafAmong(head, roots), seat, 1 << Phase.SUB_E, only);
+        if (Tree.tagged(Tree.LAYER, layer) != move.scope) revert WrongDescriptor();
+        if (roots.length != move.word.operators()) revert WrongCount();
+        move.list = Tree.ofNodes(roots, Tree.depthFor(roots.length));
+        move.node = move.list;
+        if (signature.length != 0) _ask(move, 0, move.list);
+        MatchWord next = _turn(move, move.word.turned().answered());
+        emit SubTraced(move.matchId, MatchWord.unwrap(next), roots);
+    }
+
+    /// SUB_C: the first operator of the layer that differs.
+    function pickOperator(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        Seat calldata seat,
+        uint32 position,
+        bytes calldata layer,
+        bytes calldata operator,
+        bytes32[] calldata operatorPath,
+        bytes32 root,
+        bytes32[] calldata rootPath
+    ) external {
+        Move memory move = _find(claimId, number);
+        _begin(move, standing, standing.list, _seatOf(seat), 1 << Phase.SUB_C, address(0));
+        // What has the scope's hash is the layer that was picked: it was well-formed.
+        if (Tree.tagged(Tree.LAYER, layer) != move.scope) revert WrongDescriptor();
+        if (position >= move.word.operators()) revert WrongIndex();
+        uint256 depth = Tree.depthFor(move.word.operators());
+        (bytes calldata head, bytes32 operatorsRoot) = Layer.split(layer);
+        move.scope = operator.operatorLeaf();
+        if (!Tree.opens(operatorsRoot, depth, position, move.scope, operatorPath)) revert BadOpening();
+        if (!Tree.opens(move.list, depth, position, root, rootPath)) revert BadOpening();
+        move.node = root;
+        if (!operator.isOperator()) revert WrongDescriptor();
+        MatchWord next = _turn(move, Entry.operator(move.word, Layer.first(head) + position, operator));
+        emit OperatorPicked(move.matchId, MatchWord.unwrap(next), position);
+    }
+
+    /// DATA_E: the tiles under the current node.
+    function revealTiles(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 seat,
+        bytes calldata tiles
+    ) external {
+        Move memory move = _find(claimId, number);
+        MatchWord word = MatchWord.wrap(standing.word);
+        uint256 most = word.realTiles() * Tree.TILE_BYTES;
+        if (tiles.length == 0 || tiles.length % Tree.TILE_BYTES != 0 || tiles.length > most) revert WrongCount();
+        _begin(move, standing, Tree.ofBytes(tiles, word.remaining()), seat, 1 << Phase.DATA_E, address(0));
+        if (tiles.length != most) revert WrongLength();
+        MatchWord next = _turn(move, word.turned().answered());
+        emit TilesRevealed(move.matchId, MatchWord.unwrap(next), tiles);
     }
 
     /// NAME, and DATA_E before it: the first element that differs, proved at once if its fold is one segment (PROTOCOL 4.4).
     function name(
-        bytes32 matchId,
-        bytes32 state,
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        Seat calldata seat,
         bytes calldata tile,
+        uint8 slot,
+        bytes32[] calldata siblings,
         uint8 element,
-        bytes calldata descriptor,
+        bytes calldata operator,
         Witness calldata witness
     ) external {
-        Move memory move = _begin(matchId, _either(Phase.DATA_E, Phase.NAME), state, By.Challenger);
-        _checkTile(move, tile);
-        _checkOperator(move, descriptor);
-        if (element >= Tree.TILE_BYTES / descriptor.elementBytes()) revert WrongIndex();
-        uint256 e = _element(move, descriptor, element);
-        int256 value = _read(tile, element, descriptor.elementBytes());
-
-        if (e >= descriptor.elements()) {
-            if (value == 0) revert PaddingHonest();
-            return _end(move, move.word.withPhase(Phase.WON));
+        // The referee reads it.
+        witness;
+        Move memory move = _find(_claimId(posted), number);
+        _checkSiblings(siblings);
+        bytes32 node = Tree.climb(slot, Tree.tagged(Tree.LEAF, tile), siblings);
+        _begin(move, standing, node, _seatOf(seat), 1 << Phase.DATA_E | 1 << Phase.NAME, address(0));
+        bytes32[4] memory answer = _ask(move, _inputOf(posted, operator), 0);
+        uint8 phase = uint8(uint256(answer[0]));
+        MatchWord next = move.word.withPhase(phase);
+        next = next.withNode(0, (move.word.position() << move.word.remaining()) + slot);
+        if (phase == Phase.FOLD_E) {
+            // Below 2^31 and of at most 4 bytes: the operator is sized.
+            int32 value = int32(int256(uint256(answer[2])));
+            move.node = 0;
+            next = _turn(move, next.withNamed(element, value));
+            emit Named(move.matchId, MatchWord.unwrap(next), uint32(uint256(answer[1])), value);
+            return;
         }
-        if (descriptor.terms() <= descriptor.split()) {
-            int256 right = referee.step(_roots(move, descriptor), descriptor, e, witness);
-            return _end(move, move.word.withPhase(right == value ? Phase.LOST : Phase.WON));
-        }
-        if (!Opening.isEmpty(witness)) revert WitnessExtra();
-        // Below 2^31 and of at most 4 bytes: `_enterLayer` has seen to it.
-        emit Named(matchId, uint32(e), int32(value));
-        _end(move, move.word.withPhase(Phase.FOLD_E).withNamed(element, value));
+        next = _turn(move, next);
+        if (phase == Phase.WON) _won(move, posted.jobId, answer[3], move.list == 0, msg.sender);
+        else _lost(move, next, posted.executor, seat.bond);
     }
 
     /// FOLD_E: the executor's statement of the named element's partial values.
     function fold(
-        bytes32 matchId,
-        bytes32 state,
-        bytes calldata descriptor,
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 seat,
+        bytes calldata operator,
         bytes calldata sums,
-        Opened calldata params
+        Opened calldata params,
+        bytes calldata signature
     ) external {
-        Move memory move = _begin(matchId, 1 << Phase.FOLD_E, state, By.Executor);
-        _checkOperator(move, descriptor);
-        uint256 e = _element(move, descriptor, move.word.element());
-        int256 value = referee.fold(_roots(move, descriptor), descriptor, e, sums, params);
-        if (value != move.word.value()) revert FoldMismatch();
-        _storeNode(matchId, _statement(sums));
-        emit Folded(matchId, sums);
-        _end(move, move.word.withPhase(Phase.SEG));
+        // The referee reads them.
+        (operator, params);
+        Move memory move = _find(_claimId(posted), number);
+        _begin(move, standing, 0, seat, 1 << Phase.FOLD_E, signature.length == 0 ? posted.executor : address(0));
+        _ask(move, 0, 0);
+        move.node = Tree.tagged(Tree.STATEMENT, sums);
+        MatchWord next = _turn(move, move.word.turned().answered());
+        emit Folded(move.matchId, MatchWord.unwrap(next), sums);
     }
 
     /// SEG: one partial value, recomputed.
     function segment(
-        bytes32 matchId,
-        bytes32 state,
-        bytes calldata descriptor,
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        Seat calldata seat,
+        bytes calldata operator,
         bytes calldata sums,
         uint32 index,
         Witness calldata witness
     ) external {
-        Move memory move = _begin(matchId, 1 << Phase.SEG, state, By.Challenger);
-        _checkOperator(move, descriptor);
-        if (_statement(sums) != move.node) revert WrongStatement();
-        if (index >= sums.length / 8) revert WrongIndex();
-        uint256 e = _element(move, descriptor, move.word.element());
-        int256 right = referee.segment(_roots(move, descriptor), descriptor, e, index, witness);
-        int256 stated = int64(uint64(bytes8(sums[uint256(index) * 8:])));
-        _end(move, move.word.withPhase(right == stated ? Phase.LOST : Phase.WON));
+        // The referee reads them.
+        (index, witness);
+        Move memory move = _find(_claimId(posted), number);
+        bytes32 node = Tree.tagged(Tree.STATEMENT, sums);
+        _begin(move, standing, node, _seatOf(seat), 1 << Phase.SEG, address(0));
+        bool right = _ask(move, _inputOf(posted, operator), 0)[0] != 0;
+        _decide(move, !right, posted, msg.sender, seat.bond);
     }
 
     /// Ends a match whose turn has run out.
-    function timeout(bytes32 matchId) external {
-        Move memory move;
-        _enter(move, matchId, (1 << Phase.WON) - 1);
+    function timeout(
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        Seated calldata seated,
+        bytes32 node
+    ) external {
+        Move memory move = _find(_claimId(posted), number);
+        _enter(move, standing, node, keccak256(abi.encode(seated)), PLAYED);
         if (block.timestamp < move.word.turnEnd(graceSeconds)) revert NotYet();
-        _end(move, move.word.withPhase(move.word.executorsTurn() ? Phase.WON : Phase.LOST));
+        _decide(move, move.word.executorsTurn(), posted, seated.challenger, seated.bond);
     }
 
-    /// Returns the bond of a match that was overtaken by its claim's end.
-    function reclaim(bytes32 matchId) external {
-        StoredMatch storage stored = matches[matchId];
-        MatchWord word = stored.word;
-        if (word.phase() == 0) revert UnknownMatch();
-        if (!word.isOpen()) revert WrongPhase();
-        if (claims[stored.claimId].word.status() == ClaimWords.PENDING) revert NotYet();
-        stored.word = word.withPhase(Phase.RECLAIMED);
-        owed[stored.challenger] += challengerBond;
-        emit Reclaimed(matchId);
+    /// Returns the bond of a match that won, or was overtaken by its claim's end.
+    function reclaim(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        Seated calldata seated,
+        bytes32 node
+    ) external {
+        Move memory move = _find(claimId, number);
+        _stand(move, standing, node, keccak256(abi.encode(seated)), PLAYED | 1 << Phase.WON);
+        if (claims[claimId].word.status() == ClaimWords.PENDING) revert NotYet();
+        _store(move, move.word.withPhase(Phase.RECLAIMED));
+        owed[seated.challenger] += seated.bond;
+        emit Reclaimed(move.matchId);
     }
 
-    function matchOf(bytes32 matchId) external view returns (Match memory) {
-        StoredMatch storage s = matches[matchId];
-        return Match(s.challenger, s.claimId, MatchWord.unwrap(s.word), s.node, s.operator);
+    function refute(Posted calldata posted, Refutation calldata r) external {
+        Move memory move;
+        move.claimId = _claimId(posted);
+        move.claim = _open(move.claimId);
+        StoredJob storage its = jobs[posted.jobId];
+        bytes32 input = _inputOf(posted, r.operator);
+        bytes32 point = _ask(move, input, registry.layersRootOf(its.programRoot))[0];
+        _refute(move.claimId, move.claim, posted.jobId, point, r.signature.length == 0, msg.sender);
     }
 
-    /// What every move checks before its guard: the first half, which the timeout shares. `phases` is a set of codes.
-    function _enter(Move memory move, bytes32 matchId, uint256 phases) private view {
-        StoredMatch storage stored = matches[matchId];
-        move.matchId = matchId;
-        move.word = stored.word;
-        uint8 phase = move.word.phase();
-        if (phase == 0) revert UnknownMatch();
-        if (phases >> phase & 1 == 0) revert WrongPhase();
-        move.claimId = stored.claimId;
-        move.claim = claims[move.claimId].word;
-        if (move.claim.status() != ClaimWords.PENDING || block.timestamp >= move.claim.hardEnd()) revert ClaimClosed();
+    function openReward(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 node,
+        Seat calldata seat,
+        Point calldata point,
+        bytes32 salt,
+        uint8 depth,
+        bytes calldata tile,
+        bytes32[] calldata path
+    ) external {
+        // The referee reads them.
+        (point, salt, depth, tile, path);
+        StoredClaim storage its = claims[claimId];
+        ClaimWord claimed = its.word;
+        if (!claimed.pointOpen()) revert NoReward();
+        if (block.timestamp >= uint256(claimed.refutedAt()) + rewardSeconds) revert TooLate();
+        Move memory move = _find(claimId, number);
+        if (_state(standing.word, node, standing.scope, standing.list, _seatOf(seat)) != move.state) revert WrongState();
+        if (seat.openedAt >= claimed.refutedAt()) revert TooLate();
+        if (its.best != address(0) && number >= its.bestNumber) revert NotBetter();
+        _ask(move, bytes32(uint256(uint160(msg.sender))), its.link);
+        its.best = msg.sender;
+        its.bestNumber = number;
+        emit RewardOpened(claimId, number, msg.sender);
     }
 
-    /// All that a move checks before its guard.
-    function _begin(bytes32 matchId, uint256 phases, bytes32 state, By by) private view returns (Move memory move) {
-        _enter(move, matchId, phases);
-        StoredMatch storage stored = matches[matchId];
-        move.node = stored.node;
-        // Before the layer is known it is 0.
-        if (move.word.phase() > Phase.LAYER_C) move.operator = stored.operator;
-        if (state != keccak256(abi.encode(matchId, move.word, move.node, move.operator))) revert WrongState();
-        if (by == By.Challenger && msg.sender != stored.challenger) revert NotYourMove();
-        if (by == By.Executor && msg.sender != claims[move.claimId].executor) revert NotYourMove();
+    /// The match that a move is about.
+    function _find(bytes32 claimId, uint64 number) private view returns (Move memory move) {
+        move.claimId = claimId;
+        move.matchId = _matchId(claimId, number);
+        move.state = matchState[move.matchId];
+        if (move.state == 0) revert UnknownMatch();
+    }
+
+    /// Its state is the given one, and its phase one of `phases`, a set of codes.
+    function _stand(Move memory move, Standing calldata standing, bytes32 node, bytes32 seat, uint256 phases)
+        private
+        pure
+    {
+        (bytes32 scope, bytes32 list) = (standing.scope, standing.list);
+        if (_state(standing.word, node, scope, list, seat) != move.state) revert WrongState();
+        move.word = MatchWord.wrap(standing.word);
+        (move.node, move.scope, move.list, move.seat) = (node, scope, list, seat);
+        if (phases >> move.word.phase() & 1 == 0) revert WrongPhase();
+    }
+
+    /// And it is still played.
+    function _enter(Move memory move, Standing calldata standing, bytes32 node, bytes32 seat, uint256 phases)
+        private
+        view
+    {
+        _stand(move, standing, node, seat, phases);
+        ClaimWord claimed = claims[move.claimId].word;
+        move.claim = claimed;
+        if (claimed.status() != ClaimWords.PENDING) revert ClaimClosed();
+        if (block.timestamp >= claimed.hardEnd()) revert ClaimClosed();
+    }
+
+    /// All that a move checks before its guard. If `only` is not 0, nobody else may send it.
+    function _begin(
+        Move memory move,
+        Standing calldata standing,
+        bytes32 node,
+        bytes32 seat,
+        uint256 phases,
+        address only
+    ) private view {
+        _enter(move, standing, node, seat, phases);
+        if (only != address(0)) {
+            if (msg.sender != only) revert NotYourMove();
+        }
         if (block.timestamp >= move.word.turnEnd(graceSeconds)) revert TooLate();
     }
 
-    /// After the guard: the clock is charged, and a verdict moves the money (PROTOCOL 4.6). `next` has the new phase.
-    function _end(Move memory move, MatchWord next) private {
-        matches[move.matchId].word = next.charged(move.word.executorsTurn(), block.timestamp, graceSeconds);
-        uint8 phase = next.phase();
-        if (phase == Phase.WON) {
-            _refute(claims[move.claimId], matches[move.matchId].challenger);
-            emit MatchWon(move.matchId, move.claimId);
-        } else if (phase == Phase.LOST) {
-            _acquit(claims[move.claimId]);
-            emit MatchLost(move.matchId, move.claimId);
+    /// After the guard: the clock of the side whose turn it was is charged, and the state stored. `next` has the new phase.
+    function _turn(Move memory move, MatchWord next) private returns (MatchWord) {
+        next = next.charged(move.word.executorsTurn(), block.timestamp, graceSeconds);
+        _store(move, next);
+        return next;
+    }
+
+    function _store(Move memory move, MatchWord word) private {
+        matchState[move.matchId] = _state(MatchWord.unwrap(word), move.node, move.scope, move.list, move.seat);
+    }
+
+    /// A verdict that knows no right value.
+    function _decide(Move memory move, bool won, Posted calldata posted, address challenger, uint256 bond) private {
+        MatchWord next = _turn(move, move.word.withPhase(won ? Phase.WON : Phase.LOST));
+        if (won) _won(move, posted.jobId, 0, false, challenger);
+        else _lost(move, next, posted.executor, bond);
+    }
+
+    /// The challenger won; its bond waits for `reclaim`.
+    function _won(Move memory move, bytes32 jobId, bytes32 point, bool byRoots, address challenger) private {
+        emit MatchWon(move.matchId, move.claimId);
+        _refute(move.claimId, move.claim, jobId, point, byRoots, challenger);
+    }
+
+    /// The challenger lost: its bond pays for the executor's answers, the rest is burned.
+    function _lost(Move memory move, MatchWord word, address executor, uint256 bond) private {
+        claims[move.claimId].word = move.claim.closed();
+        uint256 compensation = _compensation(move.claim, word.answers(), bond);
+        owed[executor] += compensation;
+        burned += bond - compensation;
+        emit MatchLost(move.matchId, move.claimId);
+    }
+
+    /// Puts the call before the referee: its own calldata, and behind it what only the game knows.
+    function _ask(Move memory move, bytes32 input, bytes32 given) private view returns (bytes32[4] memory answer) {
+        address judge = address(referee);
+        bytes32 claimId = move.claimId;
+        uint256 layers = move.claim.layers();
+        assembly ("memory-safe") {
+            let call_ := mload(0x40)
+            let context := add(call_, calldatasize())
+            calldatacopy(call_, 0, calldatasize())
+            mstore(context, claimId)
+            mstore(add(context, 32), layers)
+            mstore(add(context, 64), input)
+            mstore(add(context, 96), given)
+            if iszero(staticcall(gas(), judge, call_, add(calldatasize(), 128), answer, 128)) {
+                returndatacopy(call_, 0, returndatasize())
+                revert(call_, returndatasize())
+            }
         }
     }
 
-    /// The pick that reaches a layer leaf: the dispute goes on in that layer's output.
-    function _enterLayer(
-        Move memory move,
-        MatchWord next,
-        uint256 layer,
-        bytes calldata descriptor,
-        bytes32[] calldata path
-    ) private returns (MatchWord) {
-        if (descriptor.length != Descriptor.BYTES) revert WrongLength();
-        bytes32 operator = descriptor.operatorLeaf();
-        bytes32 layersRoot = registry.layersRoot(_programRoot(move));
-        bytes32 leaf = Descriptor.layerLeaf(operator, layer);
-        if (!Tree.opens(layersRoot, Tree.depthFor(move.claim.layers()), layer, leaf, path)) revert BadOpening();
-        if (!_isSized(descriptor)) revert WrongDescriptor();
-        matches[move.matchId].operator = operator;
-        uint256 depth = descriptor.outputDepth();
-        return next.withLayer(layer, descriptor.outputTiles()).withNode(depth, 0)
-            .withPhase(depth == 0 ? Phase.DATA_E : Phase.TILE_E);
+    /// The root of the job's input, if the operator reads it; that it is the program's is the referee's to check.
+    function _inputOf(Posted calldata posted, bytes calldata operator) private view returns (bytes32) {
+        bool reads = operator.aKind() == Descriptor.KIND_INPUT
+            || (operator.bType() != 0 && operator.bKind() == Descriptor.KIND_INPUT);
+        return reads ? jobs[posted.jobId].inputRoot : bytes32(0);
     }
 
-    /// Whether a descriptor keeps to the limits of SPEC 5 on which the arithmetic here rests. Those of legal programs do.
-    function _isSized(bytes calldata descriptor) private pure returns (bool) {
-        return _within(descriptor.u8(2), 1, 3) && _within(descriptor.u8(3), 1, 3) && _within(descriptor.u8(4), 0, 3)
-            && _within(descriptor.elements(), 1, MAX_ELEMENTS) && _within(descriptor.terms(), 1, MAX_TERMS)
-            && _within(descriptor.split(), 1, MAX_SPLIT);
+    function _checkSiblings(bytes32[] calldata siblings) private pure {
+        if (siblings.length > Tree.MAX_DEPTH) revert WrongCount();
+    }
+
+    /// k: the levels that a reveal goes down. A tensor's last two are shown as tiles.
+    function _bits(Move memory move) private pure returns (uint256) {
+        unchecked {
+            uint256 levels = move.word.remaining();
+            if (move.word.phase() > Phase.LAYER_C) levels -= 2;
+            uint256 bits = move.claim.revealBits();
+            return bits < levels ? bits : levels;
+        }
     }
 
     /// Whether a node's first leaf is padding: position * 2^remaining >= leaves, which are fewer than 2^32.
     function _beyond(uint256 position, uint256 remaining, uint256 leaves) private pure returns (bool) {
-        return position != 0 && (remaining >= 32 || position << remaining >= leaves);
+        if (remaining >= 32) return position != 0;
+        return position << remaining >= leaves;
     }
 
-    function _checkTile(Move memory move, bytes calldata tile) private pure {
-        if (tile.length != Tree.TILE_BYTES) revert WrongLength();
-        if (Tree.leafOf(tile) != move.node) revert BadOpening();
-    }
-
-    /// A descriptor with the operator's leaf has 192 bytes: the layer's descriptor had.
-    function _checkOperator(Move memory move, bytes calldata descriptor) private pure {
-        if (descriptor.operatorLeaf() != move.operator) revert WrongDescriptor();
-    }
-
-    /// The index in the disputed tensor of element `element` of the disputed tile.
-    function _element(Move memory move, bytes calldata descriptor, uint256 element) private pure returns (uint256) {
-        return move.word.position() * (Tree.TILE_BYTES / descriptor.elementBytes()) + element;
-    }
-
-    function _read(bytes calldata tile, uint256 element, uint256 size) private pure returns (int256) {
-        uint256 offset;
+    function _matchId(bytes32 claimId, uint64 index) private pure returns (bytes32 id) {
         assembly ("memory-safe") {
-            offset := tile.offset
+            mstore(0, claimId)
+            mstore(0x20, index)
+            id := keccak256(0, 0x40)
         }
-        return Arithmetic.read(offset + element * size, size);
     }
 
-    /// keccak(0x07 | sums).
-    function _statement(bytes calldata sums) private pure returns (bytes32) {
-        return keccak256(abi.encodePacked(uint8(7), sums));
+    /// The seat of the sender.
+    function _seatOf(Seat calldata seat) private view returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, caller())
+            calldatacopy(add(buffer, 0x20), seat, 0x60)
+            digest := keccak256(buffer, 0x80)
+        }
     }
 
-    /// The roots that a step is judged under; those that the descriptor does not name are not read.
-    function _roots(Move memory move, bytes calldata descriptor) private view returns (IReferee.Roots memory roots) {
-        uint256 kinds = 1 << descriptor.aKind();
-        if (descriptor.bType() != 0) kinds |= 1 << descriptor.bKind();
-        StoredClaim storage its = claims[move.claimId];
-        if (kinds >> Descriptor.KIND_INPUT & 1 != 0) roots.input = jobs[its.jobId].inputRoot;
-        if (kinds >> Descriptor.KIND_LAYER & 1 != 0) roots.trace = its.traceRoot;
-        roots.traceDepth = Tree.depthFor(move.claim.layers());
-        roots.constants = registry.constantsRoot(_programRoot(move));
-        roots.constantsDepth = Tree.depthFor(move.claim.constants());
-    }
-
-    function _programRoot(Move memory move) private view returns (bytes32) {
-        return jobs[claims[move.claimId].jobId].programRoot;
-    }
-
-    function _storeNode(bytes32 matchId, bytes32 node) private {
-        matches[matchId].node = node;
-    }
-
-    /// k: the levels that a reveal goes down.
-    function _bits(Move memory move) private pure returns (uint256) {
-        uint256 remaining = move.word.remaining();
-        uint256 bits = move.claim.revealBits();
-        return bits < remaining ? bits : remaining;
-    }
-
-    function _either(uint8 phase, uint8 other) private pure returns (uint256) {
-        return 1 << phase | 1 << other;
-    }
-
-    function _within(uint256 value, uint256 least, uint256 greatest) private pure returns (bool) {
-        return least <= value && value <= greatest;
+    function _state(uint256 word, bytes32 node, bytes32 scope, bytes32 list, bytes32 seat)
+        private
+        pure
+        returns (bytes32 state)
+    {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, word)
+            mstore(add(buffer, 0x20), node)
+            mstore(add(buffer, 0x40), scope)
+            mstore(add(buffer, 0x60), list)
+            mstore(add(buffer, 0x80), seat)
+            state := keccak256(buffer, 0xa0)
+        }
     }
 }

@@ -11,13 +11,49 @@ interface IGame {
         uint32 challengerClockSeconds;
         uint32 graceSeconds;
         uint32 slackSeconds;
+        uint32 revealSeconds;
+        uint32 rewardSeconds;
+        uint32 blockSeconds;
+        uint64 blockGas;
         uint128 executorBond;
-        uint128 challengerBond;
+        uint128 feeCap;
+        uint128 delayFee;
+        uint128 workPrice;
+        uint128 attackerBudget;
+    }
+
+    /// What a claim says; its id is a hash of this (PROTOCOL 3).
+    struct Posted {
+        bytes32 jobId;
+        address executor;
+        bytes32 traceRoot;
+        bytes32 outputRoot;
+    }
+
+    /// What every move carries of its match's state (PROTOCOL 4.1).
+    struct Standing {
+        uint256 word;
+        bytes32 scope;
+        bytes32 list;
+    }
+
+    /// A challenger's seat, as it gives it itself.
+    struct Seat {
+        bytes32 commitment;
+        uint64 openedAt;
+        uint128 bond;
+    }
+
+    /// A challenger's seat, as anybody gives it.
+    struct Seated {
+        address challenger;
+        bytes32 commitment;
+        uint64 openedAt;
+        uint128 bond;
     }
 
     /// Tiles of one tensor, opened to where the tensor is committed (PROTOCOL 4.5).
     struct Opened {
-        bytes32 root;
         bytes32[] rootPath;
         bytes indices;
         bytes tiles;
@@ -31,11 +67,42 @@ interface IGame {
         Opened params;
     }
 
+    /// Where a verdict found the fault, and what would have been right (PROTOCOL 4.8).
+    struct Point {
+        uint32 operator;
+        uint8 depth;
+        uint8 elementBytes;
+        uint32 element;
+        int32 value;
+        bytes32 before;
+    }
+
+    /// A whole refutation in one transaction (PROTOCOL 4.6).
+    struct Refutation {
+        uint32 layerIndex;
+        bytes layer;
+        bytes32[] layerPath;
+        bytes operator;
+        uint32 position;
+        bytes32[] operatorPath;
+        bytes32[] tracePath;
+        bytes32[] exports;
+        bytes32 list;
+        bytes32[] listPath;
+        bytes signature;
+        uint32 tileIndex;
+        bytes tile;
+        bytes32[] tilePath;
+        uint8 element;
+        Witness witness;
+    }
+
     /// A request for one run; `requester` is 0 for an unknown job.
     struct Job {
         address requester;
         uint64 deadline;
-        uint32 pending;
+        uint32 committed;
+        uint32 next;
         bool settled;
         uint256 fee;
         bytes32 programRoot;
@@ -52,22 +119,21 @@ interface IGame {
     /// An executor's word about a job; `status` is None for an unknown claim.
     struct Claim {
         Status status;
-        address executor;
-        bytes32 jobId;
-        bytes32 traceRoot;
         uint64 windowEnd;
         uint64 hardEnd;
-        uint64 matches;
+        /// Matches and reward commitments opened, and matches that count against the claim.
+        uint64 openings;
         uint64 openMatches;
-    }
-
-    /// A dispute (PROTOCOL 4.1); `challenger` is 0 for an unknown match.
-    struct Match {
-        address challenger;
-        bytes32 claimId;
-        uint256 word;
-        bytes32 node;
-        bytes32 operator;
+        /// Its place among the job's commitments.
+        uint64 number;
+        /// Refuted by evidence that hangs on its roots alone.
+        bool byRoots;
+        /// While the reward is open: where the fault is, and since when; 0 otherwise.
+        bytes32 point;
+        uint64 refutedAt;
+        /// The lowest number that opened at the point, and who did; `best` is 0 while nobody did.
+        uint64 bestNumber;
+        address best;
     }
 
     error BadParameters();
@@ -75,6 +141,7 @@ interface IGame {
     error UnknownJob();
     error UnknownClaim();
     error UnknownMatch();
+    error UnknownCommitment();
     error Exists();
     error JobClosed();
     error ClaimClosed();
@@ -90,11 +157,16 @@ interface IGame {
     error TooLate();
     error NotYet();
     error BadOpening();
+    error BadSignature();
     error PaddingHonest();
     error OutOfRange();
     error FoldMismatch();
     error WitnessMissing();
     error WitnessExtra();
+    error NoFault();
+    error NoReward();
+    error NotBetter();
+    error NotACopy();
     error NothingOwed();
     error TransferFailed();
 
@@ -107,27 +179,45 @@ interface IGame {
         uint64 deadline,
         bytes input
     );
+    event ClaimCommitted(
+        bytes32 indexed jobId, address indexed executor, uint64 number, bytes32 commitment, uint64 committedAt
+    );
     event ClaimPosted(
         bytes32 indexed claimId,
         bytes32 indexed jobId,
         address indexed executor,
+        uint64 number,
         bytes32 traceRoot,
+        bytes32 outputRoot,
         uint64 windowEnd,
         uint64 hardEnd,
         bytes output
     );
+    event ClaimLapsed(bytes32 indexed jobId, uint64 number);
+    event ClaimFinal(bytes32 indexed claimId, bytes32 jobId);
+    event JobAwarded(bytes32 indexed jobId, bytes32 claimId);
+    event JobRefunded(bytes32 indexed jobId);
     event MatchOpened(
-        bytes32 indexed matchId, bytes32 indexed claimId, address indexed challenger, uint64 number, bytes32 commitment
+        bytes32 indexed matchId,
+        bytes32 indexed claimId,
+        address indexed challenger,
+        uint64 number,
+        bytes32 commitment,
+        uint256 bond
     );
-    event Revealed(bytes32 indexed matchId, bytes32[] nodes);
-    event Picked(bytes32 indexed matchId, uint32 child);
-    event TileRevealed(bytes32 indexed matchId, bytes tile);
-    event Named(bytes32 indexed matchId, uint32 element, int32 value);
-    event Folded(bytes32 indexed matchId, bytes sums);
+    event Committed(bytes32 indexed claimId, address indexed challenger, uint64 number, bytes32 commitment);
+    event Revealed(bytes32 indexed matchId, uint256 word, bytes32[] nodes);
+    event Picked(bytes32 indexed matchId, uint256 word, uint32 child, bytes32 node, bytes32[] siblings);
+    event SubTraced(bytes32 indexed matchId, uint256 word, bytes32[] roots);
+    event OperatorPicked(bytes32 indexed matchId, uint256 word, uint32 position);
+    event TilesRevealed(bytes32 indexed matchId, uint256 word, bytes tiles);
+    event Named(bytes32 indexed matchId, uint256 word, uint32 element, int32 value);
+    event Folded(bytes32 indexed matchId, uint256 word, bytes sums);
     event MatchWon(bytes32 indexed matchId, bytes32 claimId);
     event MatchLost(bytes32 indexed matchId, bytes32 claimId);
-    event ClaimFinal(bytes32 indexed claimId, bytes32 jobId);
-    event JobRefunded(bytes32 indexed jobId);
+    event ClaimRefuted(bytes32 indexed claimId, bytes32 jobId, bytes32 point);
+    event RewardOpened(bytes32 indexed claimId, uint64 number, address challenger);
+    event RewardCollected(bytes32 indexed claimId, address winner, uint256 amount);
     event Reclaimed(bytes32 indexed matchId);
     event Withdrawn(address indexed account, uint256 amount);
 
@@ -136,62 +226,152 @@ interface IGame {
         external
         payable
         returns (bytes32 jobId);
-    function postClaim(bytes32 jobId, bytes32 traceRoot, bytes calldata output, bytes32[] calldata path)
-        external
-        payable
-        returns (bytes32 claimId);
-    function finalise(bytes32 claimId) external;
+    function commitClaim(bytes32 jobId, bytes32 commitment) external payable returns (uint64 number);
+    function postClaim(
+        bytes32 jobId,
+        uint64 number,
+        uint64 committedAt,
+        bytes32 salt,
+        bytes32 traceRoot,
+        bytes calldata output,
+        bytes32[] calldata path
+    ) external returns (bytes32 claimId);
+    function lapse(bytes32 jobId, uint64 number, address executor, bytes32 commitment, uint64 committedAt) external;
+    function finalise(Posted calldata posted) external;
+    function award(Posted calldata posted) external;
+    function advance(bytes32 jobId) external;
     function refund(bytes32 jobId) external;
-    function reclaim(bytes32 matchId) external;
     function withdraw() external;
 
     // A match (PROTOCOL 4.2).
-    function open(bytes32 claimId, bytes32 commitment) external payable returns (bytes32 matchId);
-    function reveal(bytes32 matchId, bytes32 state, bytes32[] calldata nodes) external;
+    function open(Posted calldata posted, bytes32 commitment) external payable returns (bytes32 matchId);
+    function commit(bytes32 claimId, bytes32 commitment) external returns (bytes32 matchId);
+    function reveal(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 seat,
+        bytes32[] calldata nodes
+    ) external;
     function pick(
-        bytes32 matchId,
-        bytes32 state,
-        bytes32[] calldata nodes,
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        Seat calldata seat,
         uint32 child,
-        bytes calldata descriptor,
+        bytes32 node,
+        bytes32[] calldata siblings,
+        bytes calldata layer,
+        bytes calldata operator,
         bytes32[] calldata path
     ) external;
-    function revealTile(bytes32 matchId, bytes32 state, bytes calldata tile) external;
+    /// @param layer the head of the layer's leaf, and the operators root behind it.
+    function subTrace(
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 seat,
+        bytes calldata layer,
+        bytes32[] calldata roots,
+        bytes calldata signature
+    ) external;
+    /// @param layer as for `subTrace`.
+    function pickOperator(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        Seat calldata seat,
+        uint32 position,
+        bytes calldata layer,
+        bytes calldata operator,
+        bytes32[] calldata operatorPath,
+        bytes32 root,
+        bytes32[] calldata rootPath
+    ) external;
+    function revealTiles(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 seat,
+        bytes calldata tiles
+    ) external;
     function name(
-        bytes32 matchId,
-        bytes32 state,
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        Seat calldata seat,
         bytes calldata tile,
+        uint8 slot,
+        bytes32[] calldata siblings,
         uint8 element,
-        bytes calldata descriptor,
+        bytes calldata operator,
         Witness calldata witness
     ) external;
     /// @param sums be64 two's complement each, joined.
     function fold(
-        bytes32 matchId,
-        bytes32 state,
-        bytes calldata descriptor,
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 seat,
+        bytes calldata operator,
         bytes calldata sums,
-        Opened calldata params
+        Opened calldata params,
+        bytes calldata signature
     ) external;
     function segment(
-        bytes32 matchId,
-        bytes32 state,
-        bytes calldata descriptor,
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        Seat calldata seat,
+        bytes calldata operator,
         bytes calldata sums,
         uint32 index,
         Witness calldata witness
     ) external;
-    function timeout(bytes32 matchId) external;
+    function timeout(
+        Posted calldata posted,
+        uint64 number,
+        Standing calldata standing,
+        Seated calldata seated,
+        bytes32 node
+    ) external;
+    function reclaim(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        Seated calldata seated,
+        bytes32 node
+    ) external;
+
+    // Refutations and rewards (PROTOCOL 4.6, 4.8).
+    function refute(Posted calldata posted, Refutation calldata r) external;
+    function refuteCopy(Posted calldata original, Posted calldata copy) external;
+    function openReward(
+        bytes32 claimId,
+        uint64 number,
+        Standing calldata standing,
+        bytes32 node,
+        Seat calldata seat,
+        Point calldata point,
+        bytes32 salt,
+        uint8 depth,
+        bytes calldata tile,
+        bytes32[] calldata path
+    ) external;
+    function collectReward(bytes32 claimId) external;
 
     // What stands.
     function job(bytes32 jobId) external view returns (Job memory);
+    /// keccak(executor, commitment, t), then the claim's id, or 1 if it lapsed; 0 for an unknown one.
+    function entry(bytes32 jobId, uint64 number) external view returns (bytes32);
     function claim(bytes32 claimId) external view returns (Claim memory);
-    function matchOf(bytes32 matchId) external view returns (Match memory);
+    /// keccak(word, node, scope, list, seat); 0 for an unknown match.
+    function matchState(bytes32 matchId) external view returns (bytes32);
     /// What `withdraw` would pay to `account`.
     function owed(address account) external view returns (uint256);
     /// All fees and bonds not yet settled, and all amounts owed.
     function locked() external view returns (uint256);
-    /// What verdicts took from everybody; it stays here for ever.
+    /// What was taken from everybody; it stays here for ever.
     function burned() external view returns (uint256);
     function parameters() external view returns (Parameters memory);
     /// keccak of the parameters in order, a part of every claim's id.

@@ -3,38 +3,86 @@ pragma solidity ^0.8.30;
 
 import {IGame} from "./IGame.sol";
 
-/// @title Recomputes one element, or one segment of it, from opened tiles (PROTOCOL 4.5).
+/// @title Judges what a call of the game shows; it keeps nothing.
+/// @notice Each function has the name and the arguments of the game's: the game hands on the calldata that it was sent, once it
+/// has found that the standing is the match's, and puts behind it four words that only it knows. What a function does not
+/// ask for is 0. The game is whoever calls.
 interface IReferee {
-    /// The roots that a step is judged under. A root that the descriptor's kinds do not name is not read.
-    struct Roots {
+    /// The words behind a call's arguments.
+    struct Context {
+        bytes32 claimId;
+        /// How many layers the program has.
+        uint256 layers;
+        /// The root of the job's input; of `openReward`, the challenger's address.
         bytes32 input;
-        bytes32 trace;
-        uint256 traceDepth;
-        bytes32 constants;
-        uint256 constantsDepth;
+        /// Of `subTrace`, the list; of `refute`, the layers root; of `openReward`, the point.
+        bytes32 given;
     }
 
-    /// The right value of output element `element`.
-    function step(Roots calldata roots, bytes calldata descriptor, uint256 element, IGame.Witness calldata witness)
-        external
-        pure
-        returns (int256 value);
+    /// Refuses a signature that is not the executor's. Needs the claim and the list.
+    function subTrace(
+        IGame.Posted calldata posted,
+        uint64 number,
+        IGame.Standing calldata standing,
+        bytes32 seat,
+        bytes calldata layer,
+        bytes32[] calldata roots,
+        bytes calldata signature
+    ) external view;
 
-    /// The right partial value of segment `index` of `element`; the witness is without record.
-    function segment(
-        Roots calldata roots,
-        bytes calldata descriptor,
-        uint256 element,
-        uint256 index,
+    /// PROTOCOL 4.4: WON, LOST or FOLD_E, the element that is named and its claimed value; the point is 0 unless the right
+    /// value is known. Needs layers and input.
+    function name(
+        IGame.Posted calldata posted,
+        uint64 number,
+        IGame.Standing calldata standing,
+        IGame.Seat calldata seat,
+        bytes calldata tile,
+        uint8 slot,
+        bytes32[] calldata siblings,
+        uint8 element,
+        bytes calldata operator,
         IGame.Witness calldata witness
-    ) external pure returns (int256 value);
+    ) external view returns (uint8 phase, uint256 e, int256 value, bytes32 point);
 
-    /// The value that stated partial values (be64 each) lead to.
+    /// Refuses sums that do not lead to the claimed value, or that nobody answers for. Needs the claim.
     function fold(
-        Roots calldata roots,
-        bytes calldata descriptor,
-        uint256 element,
+        IGame.Posted calldata posted,
+        uint64 number,
+        IGame.Standing calldata standing,
+        bytes32 seat,
+        bytes calldata operator,
         bytes calldata sums,
-        IGame.Opened calldata params
-    ) external pure returns (int256 value);
+        IGame.Opened calldata params,
+        bytes calldata signature
+    ) external view;
+
+    /// Whether the partial value is right. Needs layers and input.
+    function segment(
+        IGame.Posted calldata posted,
+        uint64 number,
+        IGame.Standing calldata standing,
+        IGame.Seat calldata seat,
+        bytes calldata operator,
+        bytes calldata sums,
+        uint32 index,
+        IGame.Witness calldata witness
+    ) external view returns (bool right);
+
+    /// PROTOCOL 4.6, from 2 on: the point of the fault, 0 when it is in padding. Needs all of the context.
+    function refute(IGame.Posted calldata posted, IGame.Refutation calldata r) external view returns (bytes32 point);
+
+    /// PROTOCOL 4.8, `openReward`, from the point on. Needs the claim, the challenger and the stored point.
+    function openReward(
+        bytes32 claimId,
+        uint64 number,
+        IGame.Standing calldata standing,
+        bytes32 node,
+        IGame.Seat calldata seat,
+        IGame.Point calldata point,
+        bytes32 salt,
+        uint8 depth,
+        bytes calldata tile,
+        bytes32[] calldata path
+    ) external view;
 }

@@ -3,60 +3,46 @@ pragma solidity ^0.8.30;
 
 import {ClaimWord, ClaimWords} from "./ClaimWord.sol";
 import {Descriptor} from "./Descriptor.sol";
-import {IGame} from "./IGame.sol";
 import {IRegistry} from "./IRegistry.sol";
+import {Rules} from "./Rules.sol";
 import {Tree} from "./Tree.sol";
 
-/// @title Parameters, jobs, claims and money (PROTOCOL 2, 3 and 4.6); the matches are in Game.sol.
-abstract contract Ledger is IGame {
+/// @title Jobs, claims and money (PROTOCOL 3 and 4.8); the matches are in Game.sol.
+abstract contract Ledger is Rules {
     struct StoredJob {
         address requester;
         uint64 deadline;
-        uint24 pending;
         bool settled;
-        uint256 fee;
+        uint128 fee;
+        uint32 committed;
+        uint32 next;
         bytes32 programRoot;
         bytes32 inputRoot;
+        mapping(uint256 => bytes32) entries;
     }
 
     struct StoredClaim {
         ClaimWord word;
-        address executor;
-        bytes32 jobId;
-        bytes32 traceRoot;
+        /// The job's id; once the reward is open, the point; once it is collected, 0.
+        bytes32 link;
+        address best;
+        uint64 bestNumber;
     }
 
+    /// Steps of `next` in one call.
+    uint256 private constant MAX_STEPS = 256;
+    bytes32 private constant LAPSED = bytes32(uint256(1));
+
     IRegistry public immutable registry;
-    bytes32 public immutable parametersHash;
-    uint32 internal immutable windowSeconds;
-    uint32 internal immutable executorClockSeconds;
-    uint32 internal immutable challengerClockSeconds;
-    uint32 internal immutable graceSeconds;
-    uint32 internal immutable slackSeconds;
-    uint128 internal immutable executorBond;
-    uint128 internal immutable challengerBond;
 
     mapping(bytes32 => StoredJob) internal jobs;
     mapping(bytes32 => StoredClaim) internal claims;
 
     mapping(address => uint256) public owed;
     uint256 public burned;
-    /// What came in and has not gone out: the balance, unless somebody forced wei upon the contract.
-    uint256 private held;
 
-    constructor(IRegistry registry_, Parameters memory p) {
-        bool timed = _within(p.windowSeconds, 1) && _within(p.executorClockSeconds, 1)
-            && _within(p.challengerClockSeconds, 1) && _within(p.graceSeconds, 0) && _within(p.slackSeconds, 0);
-        if (!timed || p.executorBond < 2 || p.challengerBond < 2) revert BadParameters();
+    constructor(IRegistry registry_, Parameters memory p) Rules(p) {
         registry = registry_;
-        parametersHash = keccak256(abi.encode(p));
-        windowSeconds = p.windowSeconds;
-        executorClockSeconds = p.executorClockSeconds;
-        challengerClockSeconds = p.challengerClockSeconds;
-        graceSeconds = p.graceSeconds;
-        slackSeconds = p.slackSeconds;
-        executorBond = p.executorBond;
-        challengerBond = p.challengerBond;
     }
 
     function postJob(bytes32 programRoot, bytes calldata input, bytes32 salt, uint64 deadline)
@@ -68,31 +54,48 @@ abstract contract Ledger is IGame {
         if (program.layers == 0) revert UnknownProgram();
         if (input.length != program.inputElements * Descriptor.sizeOf(program.inputType)) revert WrongLength();
         if (block.timestamp >= deadline) revert TooLate();
-        bytes32 inputRoot = Tree.ofBytes(input);
+        bytes32 inputRoot = _rootOf(input);
         jobId = keccak256(abi.encode(block.chainid, address(this), msg.sender, programRoot, inputRoot, salt));
-        StoredJob storage stored = jobs[jobId];
-        if (stored.requester != address(0)) revert Exists();
-        stored.requester = msg.sender;
-        stored.deadline = deadline;
-        stored.fee = msg.value;
-        stored.programRoot = programRoot;
-        stored.inputRoot = inputRoot;
-        held += msg.value;
+        StoredJob storage its = jobs[jobId];
+        if (its.requester != address(0)) revert Exists();
+        if (msg.value > type(uint128).max) revert WrongValue();
+        its.requester = msg.sender;
+        its.deadline = deadline;
+        its.fee = uint128(msg.value);
+        its.programRoot = programRoot;
+        its.inputRoot = inputRoot;
         emit JobPosted(jobId, msg.sender, programRoot, inputRoot, msg.value, deadline, input);
     }
 
-    function postClaim(bytes32 jobId, bytes32 traceRoot, bytes calldata output, bytes32[] calldata path)
-        external
-        payable
-        returns (bytes32 claimId)
-    {
-        StoredJob storage its = jobs[jobId];
-        if (its.requester == address(0)) revert UnknownJob();
+    function commitClaim(bytes32 jobId, bytes32 commitment) external payable returns (uint64 number) {
+        StoredJob storage its = _job(jobId);
         if (its.settled || block.timestamp >= its.deadline) revert JobClosed();
-        if (msg.value != executorBond) revert WrongValue();
+        uint256 fee = _claimFee(registry.program(its.programRoot));
+        uint256 price = executorBond + fee;
+        if (price > type(uint128).max || msg.value != price) revert WrongValue();
+        number = its.committed++;
+        its.entries[number] = _entryOf(msg.sender, commitment, uint64(block.timestamp));
+        burned += fee;
+        emit ClaimCommitted(jobId, msg.sender, number, commitment, uint64(block.timestamp));
+    }
+
+    function postClaim(
+        bytes32 jobId,
+        uint64 number,
+        uint64 committedAt,
+        bytes32 salt,
+        bytes32 traceRoot,
+        bytes calldata output,
+        bytes32[] calldata path
+    ) external returns (bytes32 claimId) {
+        StoredJob storage its = _job(jobId);
         IRegistry.Program memory program = registry.program(its.programRoot);
         if (output.length != program.outputElements * Descriptor.sizeOf(program.outputType)) revert WrongLength();
-        bytes32 outputRoot = Tree.ofBytes(output);
+        bytes32 outputRoot = _rootOf(output);
+        bytes32 commitment = keccak256(abi.encode(salt, msg.sender, jobId, traceRoot, outputRoot));
+        if (its.entries[number] != _entryOf(msg.sender, commitment, committedAt)) revert UnknownCommitment();
+        if (block.timestamp <= committedAt) revert NotYet();
+        if (block.timestamp >= uint256(committedAt) + revealSeconds) revert TooLate();
         uint256 depth = Tree.depthFor(program.layers);
         if (!Tree.opens(traceRoot, depth, program.layers - 1, outputRoot, path)) revert BadOpening();
         claimId = keccak256(
@@ -101,44 +104,71 @@ abstract contract Ledger is IGame {
         StoredClaim storage stored = claims[claimId];
         if (stored.word.status() != 0) revert Exists();
         uint256 windowEnd = block.timestamp + windowSeconds;
-        uint256 hardEnd = windowEnd + executorClockSeconds + challengerClockSeconds
-            + _moves(depth, program.greatestDepth, program.revealBits) * graceSeconds + slackSeconds;
-        stored.word =
-            ClaimWords.start(program.revealBits, program.layers, program.constants, windowEnd, hardEnd);
-        stored.executor = msg.sender;
-        stored.jobId = jobId;
-        stored.traceRoot = traceRoot;
-        ++its.pending;
-        held += msg.value;
-        emit ClaimPosted(claimId, jobId, msg.sender, traceRoot, uint64(windowEnd), uint64(hardEnd), output);
+        uint256 rounds = _rounds(program);
+        uint256 hardEnd = windowEnd + _playSeconds(rounds);
+        stored.word = ClaimWords.start(program.revealBits, rounds, program.layers, windowEnd, hardEnd, number);
+        stored.link = jobId;
+        its.entries[number] = claimId;
+        emit ClaimPosted(
+            claimId,
+            jobId,
+            msg.sender,
+            number,
+            traceRoot,
+            outputRoot,
+            uint64(windowEnd),
+            uint64(hardEnd),
+            output
+        );
     }
 
-    function finalise(bytes32 claimId) external {
-        StoredClaim storage stored = claims[claimId];
-        ClaimWord word = stored.word;
-        if (word.status() == 0) revert UnknownClaim();
-        if (word.status() != ClaimWords.PENDING) revert ClaimClosed();
-        bool unchallenged = block.timestamp >= word.windowEnd() && word.openMatches() == 0;
-        if (!unchallenged && block.timestamp < word.hardEnd()) revert NotYet();
-        stored.word = word.withStatus(ClaimWords.FINAL);
-        StoredJob storage its = jobs[stored.jobId];
-        --its.pending;
-        uint256 earned = executorBond;
-        if (!its.settled) {
-            its.settled = true;
-            earned += its.fee;
-        }
-        owed[stored.executor] += earned;
-        emit ClaimFinal(claimId, stored.jobId);
+    function lapse(bytes32 jobId, uint64 number, address executor, bytes32 commitment, uint64 committedAt) external {
+        StoredJob storage its = _job(jobId);
+        if (its.entries[number] != _entryOf(executor, commitment, committedAt)) revert UnknownCommitment();
+        if (block.timestamp < uint256(committedAt) + revealSeconds) revert NotYet();
+        its.entries[number] = LAPSED;
+        _divide(executor);
+        emit ClaimLapsed(jobId, number);
+    }
+
+    function finalise(Posted calldata posted) external {
+        bytes32 claimId = _claimId(posted);
+        ClaimWord word = _pending(claimId);
+        if (!word.finalisable(block.timestamp)) revert NotYet();
+        claims[claimId].word = word.finalised();
+        owed[posted.executor] += executorBond;
+        emit ClaimFinal(claimId, posted.jobId);
+        StoredJob storage its = jobs[posted.jobId];
+        if (its.settled) return;
+        _advance(its);
+        if (its.next == word.number()) _award(its, posted, claimId);
+    }
+
+    function award(Posted calldata posted) external {
+        bytes32 claimId = _claimId(posted);
+        ClaimWord word = _known(claimId);
+        if (word.status() != ClaimWords.FINAL) revert NotYet();
+        StoredJob storage its = jobs[posted.jobId];
+        if (its.settled) revert JobClosed();
+        bool moved = _advance(its);
+        if (its.next == word.number()) _award(its, posted, claimId);
+        else if (!moved) revert NotYet();
+    }
+
+    function advance(bytes32 jobId) external {
+        StoredJob storage its = _job(jobId);
+        if (its.settled) revert JobClosed();
+        if (!_advance(its)) revert NotYet();
     }
 
     function refund(bytes32 jobId) external {
-        StoredJob storage stored = jobs[jobId];
-        if (stored.requester == address(0)) revert UnknownJob();
-        if (stored.settled) revert JobClosed();
-        if (block.timestamp < stored.deadline || stored.pending != 0) revert NotYet();
-        stored.settled = true;
-        owed[stored.requester] += stored.fee;
+        StoredJob storage its = _job(jobId);
+        if (its.settled) revert JobClosed();
+        if (block.timestamp < its.deadline) revert NotYet();
+        _advance(its);
+        if (its.next != its.committed) revert NotYet();
+        its.settled = true;
+        owed[its.requester] += its.fee;
         emit JobRefunded(jobId);
     }
 
@@ -146,7 +176,6 @@ abstract contract Ledger is IGame {
         uint256 amount = owed[msg.sender];
         if (amount == 0) revert NothingOwed();
         owed[msg.sender] = 0;
-        held -= amount;
         emit Withdrawn(msg.sender, amount);
         bool paid;
         assembly ("memory-safe") {
@@ -156,69 +185,144 @@ abstract contract Ledger is IGame {
         if (!paid) revert TransferFailed();
     }
 
-    function job(bytes32 jobId) external view returns (Job memory) {
-        StoredJob storage s = jobs[jobId];
-        return Job(s.requester, s.deadline, s.pending, s.settled, s.fee, s.programRoot, s.inputRoot);
+    function refuteCopy(Posted calldata original, Posted calldata copy) external {
+        bytes32 copyId = _claimId(copy);
+        ClaimWord word = _open(copyId);
+        ClaimWord first = claims[_claimId(original)].word;
+        bool refuted = first.status() == ClaimWords.REFUTED && first.byRoots();
+        if (!refuted || original.jobId != copy.jobId || original.traceRoot != copy.traceRoot) revert NotACopy();
+        _refute(copyId, word, copy.jobId, 0, false, msg.sender);
     }
 
-    function claim(bytes32 claimId) external view returns (Claim memory) {
+    function collectReward(bytes32 claimId) external {
+        StoredClaim storage its = claims[claimId];
+        ClaimWord word = its.word;
+        if (!word.pointOpen()) revert NoReward();
+        if (block.timestamp < uint256(word.refutedAt()) + rewardSeconds) revert NotYet();
+        its.word = word.collected();
+        its.link = 0;
+        address winner = its.best;
+        uint256 reward = _reward();
+        if (winner == address(0)) burned += reward;
+        else owed[winner] += reward;
+        emit RewardCollected(claimId, winner, reward);
+    }
+
+    function job(bytes32 jobId) external view returns (Job memory) {
+        StoredJob storage s = jobs[jobId];
+        return
+            Job(s.requester, s.deadline, s.committed, s.next, s.settled, s.fee, s.programRoot, s.inputRoot);
+    }
+
+    function entry(bytes32 jobId, uint64 number) external view returns (bytes32) {
+        return jobs[jobId].entries[number];
+    }
+
+    function claim(bytes32 claimId) external view returns (Claim memory c) {
         StoredClaim storage s = claims[claimId];
         ClaimWord w = s.word;
-        Status status = Status(w.status());
-        return Claim(
-            status, s.executor, s.jobId, s.traceRoot, w.windowEnd(), w.hardEnd(), w.matches(), w.openMatches()
-        );
+        c.status = Status(w.status());
+        c.windowEnd = w.windowEnd();
+        c.hardEnd = w.hardEnd();
+        c.openings = w.openings();
+        c.openMatches = w.openMatches();
+        c.number = w.number();
+        c.byRoots = w.byRoots();
+        if (w.pointOpen()) c.point = s.link;
+        c.refutedAt = w.refutedAt();
+        c.bestNumber = s.bestNumber;
+        c.best = s.best;
     }
 
     function locked() external view returns (uint256) {
-        return held - burned;
+        return address(this).balance - burned;
     }
 
-    function parameters() external view returns (Parameters memory) {
-        return Parameters(
-            windowSeconds,
-            executorClockSeconds,
-            challengerClockSeconds,
-            graceSeconds,
-            slackSeconds,
-            executorBond,
-            challengerBond
-        );
+    /// A claim's id, of what it says.
+    function _claimId(Posted calldata posted) internal view returns (bytes32 id) {
+        bytes32 rules = parametersHash;
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, chainid())
+            mstore(add(buffer, 0x20), address())
+            // Its four words: with bits that no address has, the id is no claim's.
+            calldatacopy(add(buffer, 0x40), posted, 0x80)
+            mstore(add(buffer, 0xc0), rules)
+            id := keccak256(buffer, 0xe0)
+        }
     }
 
-    /// A challenger stakes its bond.
-    function _stake() internal {
-        if (msg.value != challengerBond) revert WrongValue();
-        held += msg.value;
+    function _known(bytes32 claimId) internal view returns (ClaimWord word) {
+        word = claims[claimId].word;
+        if (word.status() == 0) revert UnknownClaim();
     }
 
-    /// The challenger won: half of the executor's bond is its reward, the rest is burned.
-    function _refute(StoredClaim storage stored, address challenger) internal {
-        stored.word = stored.word.withStatus(ClaimWords.REFUTED);
-        --jobs[stored.jobId].pending;
-        uint256 reward = executorBond / 2;
-        owed[challenger] += reward + challengerBond;
-        burned += executorBond - reward;
+    function _pending(bytes32 claimId) internal view returns (ClaimWord word) {
+        word = _known(claimId);
+        if (word.status() != ClaimWords.PENDING) revert ClaimClosed();
     }
 
-    /// The challenger lost: half of its bond goes to the executor, the rest is burned.
-    function _acquit(StoredClaim storage stored) internal {
-        stored.word = stored.word.closed();
-        uint256 reward = challengerBond / 2;
-        owed[stored.executor] += reward;
-        burned += challengerBond - reward;
+    /// A claim that may still be refuted.
+    function _open(bytes32 claimId) internal view returns (ClaimWord word) {
+        word = _pending(claimId);
+        if (word.finalisable(block.timestamp)) revert ClaimClosed();
     }
 
-    /// The most moves that a match may need.
-    function _moves(uint256 layersDepth, uint256 greatestDepth, uint256 bits) private pure returns (uint256) {
-        return 2 * (_rounds(layersDepth, bits) + _rounds(greatestDepth, bits)) + 6;
+    /// The claim is refuted. Without a point the reward is the winner's, with one it is open to commitments.
+    function _refute(bytes32 claimId, ClaimWord word, bytes32 jobId, bytes32 point, bool byRoots, address winner)
+        internal
+    {
+        StoredClaim storage its = claims[claimId];
+        its.word = word.refuted(byRoots, point != 0, block.timestamp);
+        if (point == 0) {
+            _divide(winner);
+        } else {
+            its.link = point;
+            burned += executorBond - _reward();
+        }
+        emit ClaimRefuted(claimId, jobId, point);
     }
 
-    function _rounds(uint256 depth, uint256 bits) private pure returns (uint256) {
-        return depth == 0 ? 1 : (depth + bits - 1) / bits;
+    /// What of a slashed bond is not burned.
+    function _reward() internal view returns (uint256) {
+        return executorBond / 2;
     }
 
-    function _within(uint256 value, uint256 least) private pure returns (bool) {
-        return least <= value && value < 1 << 31;
+    /// A slashed bond: one half to the winner, the rest burned.
+    function _divide(address winner) private {
+        owed[winner] += _reward();
+        burned += executorBond - _reward();
+    }
+
+    /// Moves `next` over what is lapsed or refuted.
+    function _advance(StoredJob storage its) private returns (bool moved) {
+        uint256 from = its.next;
+        uint256 next = from;
+        uint256 committed = its.committed;
+        for (; next < committed && next - from < MAX_STEPS; ++next) {
+            bytes32 it = its.entries[next];
+            if (it != LAPSED && claims[it].word.status() != ClaimWords.REFUTED) break;
+        }
+        moved = next != from;
+        if (moved) its.next = uint32(next);
+    }
+
+    function _award(StoredJob storage its, Posted calldata posted, bytes32 claimId) private {
+        its.settled = true;
+        owed[posted.executor] += its.fee;
+        emit JobAwarded(posted.jobId, claimId);
+    }
+
+    function _job(bytes32 jobId) private view returns (StoredJob storage its) {
+        its = jobs[jobId];
+        if (its.requester == address(0)) revert UnknownJob();
+    }
+
+    function _entryOf(address executor, bytes32 commitment, uint64 committedAt) private pure returns (bytes32) {
+        return keccak256(abi.encode(executor, commitment, committedAt));
+    }
+
+    function _rootOf(bytes calldata data) private pure returns (bytes32) {
+        return Tree.ofBytes(data, Tree.depthFor(Tree.tileCount(data.length)));
     }
 }

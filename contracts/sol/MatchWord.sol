@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-/// A match's packed state (PROTOCOL 4.1), from the least significant bit: phase 8, remaining 8, position 32, layer 24,
-/// turnStart 40, executorClock 32, challengerClock 32, tiles 32, element 8, value 32 (two's complement).
+/// A match's packed state (PROTOCOL 4.1), from the least significant bit: phase 8, remaining 8, position 32, place 24,
+/// turnStart 40, executorClock 32, challengerClock 32, answers 8, operators 8, element 8, subject 32; the rest zero.
 type MatchWord is uint256;
 
 using MatchWords for MatchWord global;
@@ -11,6 +11,8 @@ using MatchWords for MatchWord global;
 library Phase {
     uint8 internal constant LAYER_E = 1;
     uint8 internal constant LAYER_C = 2;
+    uint8 internal constant SUB_E = 3;
+    uint8 internal constant SUB_C = 4;
     uint8 internal constant TILE_E = 5;
     uint8 internal constant TILE_C = 6;
     uint8 internal constant DATA_E = 7;
@@ -20,19 +22,21 @@ library Phase {
     uint8 internal constant WON = 11;
     uint8 internal constant LOST = 12;
     uint8 internal constant RECLAIMED = 13;
+    uint8 internal constant COMMITTED = 14;
 }
 
 /// @notice Writers keep what they do not name; a value too wide for its field is cut to it.
 library MatchWords {
     uint256 private constant REMAINING = 8;
     uint256 private constant POSITION = 16;
-    uint256 private constant LAYER = 48;
+    uint256 private constant PLACE = 48;
     uint256 private constant TURN_START = 72;
     uint256 private constant EXECUTOR_CLOCK = 112;
     uint256 private constant CHALLENGER_CLOCK = 144;
-    uint256 private constant TILES = 176;
-    uint256 private constant ELEMENT = 208;
-    uint256 private constant VALUE = 216;
+    uint256 private constant ANSWERS = 176;
+    uint256 private constant OPERATORS = 184;
+    uint256 private constant ELEMENT = 192;
+    uint256 private constant SUBJECT = 200;
 
     /// A match at its beginning, at the root of the trace.
     function start(uint8 phase_, uint256 levels, uint256 time, uint32 executorClock, uint32 challengerClock)
@@ -60,8 +64,9 @@ library MatchWords {
         return uint32(MatchWord.unwrap(w) >> POSITION);
     }
 
-    function layer(MatchWord w) internal pure returns (uint256) {
-        return uint24(MatchWord.unwrap(w) >> LAYER);
+    /// The disputed layer's index, then the disputed operator's.
+    function place(MatchWord w) internal pure returns (uint256) {
+        return uint24(MatchWord.unwrap(w) >> PLACE);
     }
 
     function turnStart(MatchWord w) internal pure returns (uint256) {
@@ -73,45 +78,79 @@ library MatchWords {
         return uint32(MatchWord.unwrap(w) >> (executorsTurn(w) ? EXECUTOR_CLOCK : CHALLENGER_CLOCK));
     }
 
-    /// Tiles of the disputed tensor; 0 before the layer is known.
-    function tiles(MatchWord w) internal pure returns (uint256) {
-        return uint32(MatchWord.unwrap(w) >> TILES);
+    /// Moves that the executor's side has made, up to 255.
+    function answers(MatchWord w) internal pure returns (uint256) {
+        return uint8(MatchWord.unwrap(w) >> ANSWERS);
     }
 
-    /// The named element's position in its tile.
+    /// Operators of the disputed layer; 0 before it is known.
+    function operators(MatchWord w) internal pure returns (uint256) {
+        return uint8(MatchWord.unwrap(w) >> OPERATORS);
+    }
+
+    /// The named element's place in its tile.
     function element(MatchWord w) internal pure returns (uint256) {
         return uint8(MatchWord.unwrap(w) >> ELEMENT);
     }
 
-    /// The named element's claimed value.
-    function value(MatchWord w) internal pure returns (int256) {
-        return int32(uint32(MatchWord.unwrap(w) >> VALUE));
+    /// Tiles of the disputed tensor, 0 before it is known; then the named element's claimed value.
+    function subject(MatchWord w) internal pure returns (uint256) {
+        return uint32(MatchWord.unwrap(w) >> SUBJECT);
     }
 
-    /// Whether the match is not over.
-    function isOpen(MatchWord w) internal pure returns (bool) {
-        return phase(w) < Phase.WON;
+    /// The subject as a value.
+    function value(MatchWord w) internal pure returns (int256) {
+        return int32(uint32(subject(w)));
+    }
+
+    /// Tiles of the disputed tensor that lie under the current node.
+    function realTiles(MatchWord w) internal pure returns (uint256) {
+        unchecked {
+            uint256 levels = remaining(w);
+            if (levels >= 32) return position(w) == 0 ? subject(w) : 0;
+            uint256 first = position(w) << levels;
+            if (first >= subject(w)) return 0;
+            uint256 rest = subject(w) - first;
+            return rest < 1 << levels ? rest : 1 << levels;
+        }
     }
 
     function executorsTurn(MatchWord w) internal pure returns (bool) {
-        return phase(w) & 1 == 1;
+        return MatchWord.unwrap(w) & 1 == 1;
     }
 
     /// The first second in which the turn's side is too late.
     function turnEnd(MatchWord w, uint256 grace) internal pure returns (uint256) {
-        return turnStart(w) + grace + turnClock(w);
+        unchecked {
+            return turnStart(w) + grace + turnClock(w);
+        }
     }
 
     function withPhase(MatchWord w, uint8 phase_) internal pure returns (MatchWord) {
         return _put(w, 0, type(uint8).max, phase_);
     }
 
+    /// Of an executor's phase: the challenger's, which follows it.
+    function turned(MatchWord w) internal pure returns (MatchWord) {
+        unchecked {
+            return MatchWord.wrap(MatchWord.unwrap(w) + 1);
+        }
+    }
+
     function withNode(MatchWord w, uint256 levels, uint256 index) internal pure returns (MatchWord) {
         return _put(w, REMAINING, type(uint40).max, uint256(uint8(levels)) | uint256(uint32(index)) << 8);
     }
 
-    function withLayer(MatchWord w, uint256 layer_, uint256 tiles_) internal pure returns (MatchWord) {
-        return _put(_put(w, LAYER, type(uint24).max, layer_), TILES, type(uint32).max, tiles_);
+    function withPlace(MatchWord w, uint256 place_) internal pure returns (MatchWord) {
+        return _put(w, PLACE, type(uint24).max, place_);
+    }
+
+    function withOperators(MatchWord w, uint256 count) internal pure returns (MatchWord) {
+        return _put(w, OPERATORS, type(uint8).max, count);
+    }
+
+    function withSubject(MatchWord w, uint256 tiles) internal pure returns (MatchWord) {
+        return _put(w, SUBJECT, type(uint32).max, tiles);
     }
 
     function withNamed(MatchWord w, uint256 element_, int256 value_) internal pure returns (MatchWord) {
@@ -119,15 +158,26 @@ library MatchWords {
         return _put(w, ELEMENT, type(uint40).max, both);
     }
 
-    /// The side that moved pays for what it took beyond the grace, and the next turn begins.
-    function charged(MatchWord w, bool executorMoved, uint256 time, uint256 grace) internal pure returns (MatchWord) {
-        uint256 shift = executorMoved ? EXECUTOR_CLOCK : CHALLENGER_CLOCK;
-        uint256 clock = uint32(MatchWord.unwrap(w) >> shift);
-        uint256 taken = time - turnStart(w);
-        uint256 spent = taken > grace ? taken - grace : 0;
-        // Only a timeout finds more spent than there was.
-        w = _put(w, shift, type(uint32).max, spent < clock ? clock - spent : 0);
-        return _put(w, TURN_START, type(uint40).max, time);
+    /// One more move of the executor's side.
+    function answered(MatchWord w) internal pure returns (MatchWord) {
+        unchecked {
+            return answers(w) == type(uint8).max ? w : MatchWord.wrap(MatchWord.unwrap(w) + (1 << ANSWERS));
+        }
+    }
+
+    /// The turn's side pays for what it took beyond the grace, and the next turn begins.
+    function charged(MatchWord w, bool executors, uint256 time, uint256 grace) internal pure returns (MatchWord) {
+        unchecked {
+            uint256 shift = executors ? EXECUTOR_CLOCK : CHALLENGER_CLOCK;
+            uint256 clock = uint32(MatchWord.unwrap(w) >> shift);
+            uint256 free = turnStart(w) + grace;
+            if (time > free) {
+                uint256 spent = time - free;
+                // Only a timeout finds more spent than there was.
+                w = _put(w, shift, type(uint32).max, spent < clock ? clock - spent : 0);
+            }
+            return _put(w, TURN_START, type(uint40).max, time);
+        }
     }
 
     function _put(MatchWord w, uint256 shift, uint256 mask, uint256 field) private pure returns (MatchWord) {

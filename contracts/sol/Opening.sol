@@ -2,9 +2,31 @@
 pragma solidity ^0.8.30;
 
 import {Descriptor} from "./Descriptor.sol";
+import {Exports} from "./Exports.sol";
 import {IGame} from "./IGame.sol";
-import {IReferee} from "./IReferee.sol";
 import {Tree} from "./Tree.sol";
+
+/// The roots that a step is judged under.
+struct Scene {
+    bytes32 traceRoot;
+    uint256 traceDepth;
+    bytes32 inputRoot;
+    /// The root of the layer's sub-trace, 0 when there is none, and the depth of its tree.
+    bytes32 list;
+    uint256 listDepth;
+}
+
+/// Where an operand's tensor is committed, how deep its tree is and how wide its elements.
+struct Operand {
+    uint8 kind;
+    uint256 index;
+    uint256 rank;
+    uint256 exports;
+    /// What the operator bytes say of a constant.
+    bytes32 constantRoot;
+    uint256 depth;
+    uint256 size;
+}
 
 /// Tiles that stand, to be read where they lie in the calldata.
 struct Tiles {
@@ -21,44 +43,54 @@ struct Tiles {
 
 /// @title Opened tiles, checked against the roots that the claim and the program fixed (PROTOCOL 4.5).
 library Opening {
-    uint256 internal constant MAX_TILES = 192;
+    using Descriptor for bytes;
 
-    /// Where an operand's tensor is committed, how deep its tree is and how wide its elements.
-    struct Place {
-        uint8 kind;
-        uint256 index;
-        uint256 depth;
-        uint256 size;
+    uint256 internal constant MAX_TILES = 192;
+    uint8 private constant PARAMS_TYPE = 16;
+
+    function operandA(bytes calldata d) internal pure returns (Operand memory) {
+        uint256 size = Descriptor.sizeOf(d.aType());
+        return Operand(d.aKind(), d.u32(12), d.u8(28), d.u8(29), d.rootAt(0), d.u8(9), size);
     }
 
-    function open(IReferee.Roots calldata roots, Place memory place, IGame.Opened calldata opened)
+    function operandB(bytes calldata d) internal pure returns (Operand memory) {
+        uint256 size = Descriptor.sizeOf(d.bType());
+        bytes32 root = d.rootAt(d.aKind() == Descriptor.KIND_CONSTANT ? 1 : 0);
+        return Operand(d.bKind(), d.u32(16), d.u8(30), d.u8(31), root, d.u8(10), size);
+    }
+
+    /// The records: always a constant, whose root stands last.
+    function operandParams(bytes calldata d) internal pure returns (Operand memory) {
+        uint256 last = (d.length - Descriptor.BYTES) / 32 - 1;
+        uint256 size = Descriptor.sizeOf(PARAMS_TYPE);
+        return Operand(Descriptor.KIND_CONSTANT, d.u32(20), 0, 0, d.rootAt(last), d.u8(11), size);
+    }
+
+    function open(Scene memory scene, Operand memory operand, IGame.Opened calldata opened)
         internal
         pure
         returns (Tiles memory tiles)
     {
-        uint256 count = opened.tiles.length / Tree.TILE_BYTES;
-        if (
-            opened.tiles.length % Tree.TILE_BYTES != 0 || opened.indices.length != count * 4 || count == 0
-                || count > MAX_TILES
-        ) revert IGame.WrongCount();
-        if (!_committed(roots, place, opened)) revert IGame.BadOpening();
-        if (!Tree.opensMany(opened.root, place.depth, opened.indices, opened.tiles, opened.proof)) {
-            revert IGame.BadOpening();
-        }
         bytes calldata indices = opened.indices;
         bytes calldata data = opened.tiles;
+        uint256 count = data.length / Tree.TILE_BYTES;
+        if (data.length % Tree.TILE_BYTES != 0 || indices.length != count * 4 || count == 0 || count > MAX_TILES) {
+            revert IGame.WrongCount();
+        }
+        (bool ok, bytes32 root) = Tree.rootOfMany(operand.depth, indices, data, opened.proof);
+        if (!ok || !_committed(scene, operand, root, opened.rootPath)) revert IGame.BadOpening();
         assembly ("memory-safe") {
             mstore(tiles, indices.offset)
             mstore(add(tiles, 0x40), data.offset)
         }
         tiles.count = count;
-        tiles.size = place.size;
+        tiles.size = operand.size;
     }
 
     /// Whether there is nothing in it.
     function isEmpty(IGame.Opened calldata opened) internal pure returns (bool) {
-        return opened.root == 0 && opened.rootPath.length == 0 && opened.indices.length == 0
-            && opened.tiles.length == 0 && opened.proof.length == 0;
+        return opened.rootPath.length == 0 && opened.indices.length == 0 && opened.tiles.length == 0
+            && opened.proof.length == 0;
     }
 
     function isEmpty(IGame.Witness calldata witness) internal pure returns (bool) {
@@ -90,18 +122,25 @@ library Opening {
         }
     }
 
-    function _committed(IReferee.Roots calldata roots, Place memory place, IGame.Opened calldata opened)
+    /// Whether `root` is that of the tensor that the operand names.
+    function _committed(Scene memory scene, Operand memory operand, bytes32 root, bytes32[] calldata path)
         private
         pure
         returns (bool)
     {
-        if (place.kind == Descriptor.KIND_CONSTANT) {
-            return Tree.opens(roots.constants, roots.constantsDepth, place.index, opened.root, opened.rootPath);
+        if (operand.kind == Descriptor.KIND_EXPORT) {
+            if (operand.rank >= operand.exports) return false;
+            uint256 others = operand.exports - 1;
+            if (path.length < others) return false;
+            bytes32 leaf = Exports.leafWith(root, operand.rank, path[:others]);
+            return Tree.opens(scene.traceRoot, scene.traceDepth, operand.index, leaf, path[others:]);
         }
-        if (place.kind == Descriptor.KIND_LAYER) {
-            return Tree.opens(roots.trace, roots.traceDepth, place.index, opened.root, opened.rootPath);
+        if (operand.kind == Descriptor.KIND_LOCAL) {
+            return Tree.opens(scene.list, scene.listDepth, operand.index, root, path);
         }
-        return place.kind == Descriptor.KIND_INPUT && opened.rootPath.length == 0 && opened.root == roots.input;
+        if (path.length != 0) return false;
+        if (operand.kind == Descriptor.KIND_CONSTANT) return root == operand.constantRoot;
+        return operand.kind == Descriptor.KIND_INPUT && root == scene.inputRoot;
     }
 
     /// The slot of tile `index` among the opened ones.

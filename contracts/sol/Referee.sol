@@ -3,109 +3,267 @@ pragma solidity ^0.8.30;
 
 import {Arithmetic} from "./Arithmetic.sol";
 import {Descriptor} from "./Descriptor.sol";
-import {Fold} from "./Fold.sol";
+import {Exports} from "./Exports.sol";
 import {IGame} from "./IGame.sol";
 import {IReferee} from "./IReferee.sol";
-import {Opening, Tiles} from "./Opening.sol";
+import {Layer} from "./Layer.sol";
+import {MatchWord, Phase} from "./MatchWord.sol";
+import {Scene} from "./Opening.sol";
+import {Opening} from "./Opening.sol";
+import {Signature} from "./Signature.sol";
+import {Step} from "./Step.sol";
+import {Tree} from "./Tree.sol";
 
-/// @title Recomputes one element, or one segment of it, from opened tiles (PROTOCOL 4.5).
-/// @notice It keeps nothing and trusts nothing: roots and descriptor come from `Game`, the rest from whoever moves.
+/// @title Judges what a call of the game shows (PROTOCOL 4.2–4.8).
+/// @notice It keeps nothing and trusts nothing but the context, which comes from `Game`.
 contract Referee is IReferee {
     using Descriptor for bytes;
-    using Opening for Tiles;
 
-    uint8 private constant PARAMS_TYPE = 16;
-
-    function step(Roots calldata roots, bytes calldata descriptor, uint256 element, IGame.Witness calldata witness)
-        external
-        pure
-        returns (int256)
-    {
-        _checkLength(descriptor);
-        (Tiles memory a, Tiles memory b) = _operands(roots, descriptor, witness);
-        Tiles memory params = _record(roots, descriptor, witness.params);
-        int256 acc = Fold.accumulate(descriptor, element, 0, descriptor.terms(), a, b);
-        return _finalise(descriptor, element, acc, params);
+    function subTrace(
+        IGame.Posted calldata posted,
+        uint64,
+        IGame.Standing calldata standing,
+        bytes32,
+        bytes calldata,
+        bytes32[] calldata,
+        bytes calldata signature
+    ) external view {
+        Context memory context = _context();
+        uint256 layer = MatchWord.wrap(standing.word).place();
+        bytes32 digest = Signature.subTraceDigest(msg.sender, context.claimId, layer, context.given);
+        if (!Signature.isBy(posted.executor, digest, signature)) revert IGame.BadSignature();
     }
 
-    function segment(
-        Roots calldata roots,
-        bytes calldata descriptor,
-        uint256 element,
-        uint256 index,
+    function name(
+        IGame.Posted calldata posted,
+        uint64,
+        IGame.Standing calldata standing,
+        IGame.Seat calldata,
+        bytes calldata tile,
+        uint8 slot,
+        bytes32[] calldata siblings,
+        uint8 element,
+        bytes calldata operator,
         IGame.Witness calldata witness
-    ) external pure returns (int256) {
-        _checkLength(descriptor);
-        if (!Opening.isEmpty(witness.params)) revert IGame.WitnessExtra();
-        (Tiles memory a, Tiles memory b) = _operands(roots, descriptor, witness);
-        uint256 from = index * descriptor.split();
-        uint256 to = from + descriptor.split();
-        if (to > descriptor.terms()) to = descriptor.terms();
-        int256 value = Fold.accumulate(descriptor, element, from, to, a, b);
-        // A legal program's partial values are below 2^62.
-        if (value != int64(value)) revert IGame.OutOfRange();
-        return value;
+    ) external pure returns (uint8, uint256 e, int256 value, bytes32) {
+        MatchWord word = MatchWord.wrap(standing.word);
+        if (tile.length != Tree.TILE_BYTES) revert IGame.WrongLength();
+        if (siblings.length != word.remaining()) revert IGame.WrongCount();
+        if (slot >= word.realTiles()) revert IGame.WrongIndex();
+        if (operator.operatorLeaf() != standing.scope) revert IGame.WrongDescriptor();
+        e = _elementAt(operator, (word.position() << word.remaining()) + slot, element);
+        value = _read(tile, element, operator.elementBytes());
+        if (e >= operator.elements()) {
+            if (value == 0) revert IGame.PaddingHonest();
+            return (Phase.WON, e, value, 0);
+        }
+        if (operator.terms() > operator.split()) {
+            if (!Opening.isEmpty(witness)) revert IGame.WitnessExtra();
+            return (Phase.FOLD_E, e, value, 0);
+        }
+        int256 right = Step.element(_scene(posted, standing, _context()), operator, e, witness);
+        if (right == value) return (Phase.LOST, e, value, 0);
+        return (Phase.WON, e, value, _point(operator, word.place(), e, right, tile));
     }
 
     function fold(
-        Roots calldata roots,
-        bytes calldata descriptor,
-        uint256 element,
+        IGame.Posted calldata posted,
+        uint64,
+        IGame.Standing calldata standing,
+        bytes32,
+        bytes calldata operator,
         bytes calldata sums,
-        IGame.Opened calldata params
-    ) external pure returns (int256) {
-        _checkLength(descriptor);
-        if (sums.length != descriptor.segments() * 8) revert IGame.WrongCount();
-        int256 acc = _combine(descriptor, sums);
-        return _finalise(descriptor, element, acc, _record(roots, descriptor, params));
+        IGame.Opened calldata params,
+        bytes calldata signature
+    ) external view {
+        MatchWord word = MatchWord.wrap(standing.word);
+        if (operator.operatorLeaf() != standing.scope) revert IGame.WrongDescriptor();
+        uint256 e = _elementAt(operator, word.position(), word.element());
+        if (Step.fold(operator, e, sums, params) != word.value()) revert IGame.FoldMismatch();
+        if (signature.length == 0) return;
+        bytes32 statement = Tree.tagged(Tree.STATEMENT, sums);
+        bytes32 digest = Signature.sumsDigest(msg.sender, _context().claimId, word.place(), e, statement);
+        if (!Signature.isBy(posted.executor, digest, signature)) revert IGame.BadSignature();
     }
 
-    function _checkLength(bytes calldata descriptor) private pure {
-        if (descriptor.length != Descriptor.BYTES) revert IGame.WrongLength();
+    function segment(
+        IGame.Posted calldata posted,
+        uint64,
+        IGame.Standing calldata standing,
+        IGame.Seat calldata,
+        bytes calldata operator,
+        bytes calldata sums,
+        uint32 index,
+        IGame.Witness calldata witness
+    ) external pure returns (bool) {
+        MatchWord word = MatchWord.wrap(standing.word);
+        if (operator.operatorLeaf() != standing.scope) revert IGame.WrongDescriptor();
+        if (index >= operator.segments()) revert IGame.WrongIndex();
+        uint256 e = _elementAt(operator, word.position(), word.element());
+        int256 right = Step.segment(_scene(posted, standing, _context()), operator, e, index, witness);
+        return right == int64(uint64(bytes8(sums[uint256(index) * 8:])));
     }
 
-    function _operands(Roots calldata roots, bytes calldata d, IGame.Witness calldata witness)
-        private
-        pure
-        returns (Tiles memory a, Tiles memory b)
-    {
-        a = Opening.open(roots, Opening.Place(d.aKind(), d.u32(12), d.u8(9), Descriptor.sizeOf(d.u8(3))), witness.a);
-        if (d.bType() != 0) {
-            uint256 size = Descriptor.sizeOf(d.bType());
-            b = Opening.open(roots, Opening.Place(d.bKind(), d.u32(16), d.u8(10), size), witness.b);
-        } else if (!Opening.isEmpty(witness.b)) {
-            revert IGame.WitnessExtra();
+    function refute(IGame.Posted calldata posted, IGame.Refutation calldata r) external view returns (bytes32) {
+        Context memory context = _context();
+        bytes calldata operator = r.operator;
+        _checkOperator(context, r);
+        bytes32 root = _tensorRoot(r);
+        _checkSignature(posted.executor, context.claimId, r);
+        uint256 layersDepth = Tree.depthFor(context.layers);
+        uint256 listDepth = Tree.depthFor(Layer.count(r.layer));
+        _checkCommitted(posted.traceRoot, layersDepth, listDepth, r, root);
+
+        uint256 e = _elementAt(operator, r.tileIndex, r.element);
+        int256 value = _read(r.tile, r.element, operator.elementBytes());
+        if (e >= operator.elements()) {
+            if (value == 0) revert IGame.NoFault();
+            return 0;
+        }
+        Scene memory scene = Scene(posted.traceRoot, layersDepth, context.input, r.list, listDepth);
+        int256 right = Step.element(scene, operator, e, r.witness);
+        if (right == value) revert IGame.NoFault();
+        return _point(operator, uint32(Layer.first(r.layer) + r.position), e, right, r.tile);
+    }
+
+    function openReward(
+        bytes32,
+        uint64,
+        IGame.Standing calldata,
+        bytes32,
+        IGame.Seat calldata seat,
+        IGame.Point calldata point,
+        bytes32 salt,
+        uint8 depth,
+        bytes calldata tile,
+        bytes32[] calldata path
+    ) external pure {
+        Context memory context = _context();
+        if (keccak256(abi.encode(point)) != context.given) revert IGame.WrongStatement();
+        uint256 below = point.depth;
+        uint256 perTile = Tree.TILE_BYTES / point.elementBytes;
+        if (tile.length != Tree.TILE_BYTES || path.length != below + depth) revert IGame.BadOpening();
+        uint256 index = point.element / perTile;
+        bytes32[] calldata half = path[:below];
+        if (!Tree.leads(below, index, half)) revert IGame.BadOpening();
+        bytes32 own = Tree.climb(index, Tree.tagged(Tree.LEAF, tile), half);
+        half = path[below:];
+        if (!Tree.leads(depth, point.operator, half)) revert IGame.BadOpening();
+        own = Tree.climb(point.operator, own, half);
+        if (keccak256(abi.encode(salt, context.input, context.claimId, depth, own)) != seat.commitment) {
+            revert IGame.BadOpening();
+        }
+        uint256 place = point.element % perTile;
+        if (_read(tile, place, point.elementBytes) != point.value) revert IGame.WrongStatement();
+        if (keccak256(tile[:place * point.elementBytes]) != point.before) revert IGame.WrongStatement();
+    }
+
+    /// PROTOCOL 4.6, 2: the operator is the program's.
+    function _checkOperator(Context memory context, IGame.Refutation calldata r) private pure {
+        bytes calldata layer = r.layer;
+        bytes calldata operator = r.operator;
+        if (!Layer.isHead(layer) || !operator.isOperator()) revert IGame.WrongLength();
+        if (!operator.isSized()) revert IGame.WrongDescriptor();
+        if (r.position >= Layer.count(layer)) revert IGame.WrongIndex();
+        if (!Tree.leads(Tree.depthFor(Layer.count(layer)), r.position, r.operatorPath)) revert IGame.BadOpening();
+        bytes32 leaf = Layer.leaf(layer, Tree.climb(r.position, operator.operatorLeaf(), r.operatorPath));
+        if (!Tree.opens(context.given, Tree.depthFor(context.layers), r.layerIndex, leaf, r.layerPath)) {
+            revert IGame.BadOpening();
         }
     }
 
-    function _record(Roots calldata roots, bytes calldata d, IGame.Opened calldata params)
-        private
-        pure
-        returns (Tiles memory)
-    {
-        uint256 size = Descriptor.sizeOf(PARAMS_TYPE);
-        return Opening.open(roots, Opening.Place(Descriptor.KIND_CONSTANT, d.u32(20), d.u8(11), size), params);
+    /// PROTOCOL 4.6, 3: the root of the tensor that holds the tile.
+    function _tensorRoot(IGame.Refutation calldata r) private pure returns (bytes32) {
+        bytes calldata tile = r.tile;
+        if (tile.length != Tree.TILE_BYTES) revert IGame.WrongLength();
+        if (r.tileIndex >= r.operator.outputTiles()) revert IGame.WrongIndex();
+        if (!Tree.leads(r.operator.outputDepth(), r.tileIndex, r.tilePath)) revert IGame.BadOpening();
+        return Tree.climb(r.tileIndex, Tree.tagged(Tree.LEAF, tile), r.tilePath);
     }
 
-    /// Joins the partial values of an element's segments, each below 2^62 in magnitude.
-    function _combine(bytes calldata d, bytes calldata sums) private pure returns (int256 acc) {
-        bool greatest = d.fold() == Descriptor.MAX;
-        if (greatest) acc = type(int256).min;
-        for (uint256 i; i < sums.length; i += 8) {
-            int256 sum = int64(uint64(bytes8(sums[i:i + 8])));
-            if (sum >= 1 << 62 || sum <= -1 << 62) revert IGame.OutOfRange();
-            if (!greatest) acc += sum;
-            else if (sum > acc) acc = sum;
+    /// PROTOCOL 4.6, 4: a list is the executor's.
+    function _checkSignature(address executor, bytes32 claimId, IGame.Refutation calldata r) private view {
+        if (r.signature.length == 0) {
+            if (r.list != 0 || r.listPath.length != 0) revert IGame.WitnessExtra();
+            return;
+        }
+        bytes32 digest = Signature.subTraceDigest(msg.sender, claimId, r.layerIndex, r.list);
+        if (!Signature.isBy(executor, digest, r.signature)) revert IGame.BadSignature();
+    }
+
+    /// PROTOCOL 4.6, 5: the tensor is one that the claim commits to.
+    function _checkCommitted(
+        bytes32 traceRoot,
+        uint256 layersDepth,
+        uint256 listDepth,
+        IGame.Refutation calldata r,
+        bytes32 root
+    ) private pure {
+        bytes32[] calldata exports = r.exports;
+        (bool exported, uint256 rank) = Layer.rankOf(r.layer, r.position);
+        if (!exported) {
+            if (r.tracePath.length != 0 || exports.length != 0) revert IGame.WitnessExtra();
+            if (!Tree.opens(r.list, listDepth, r.position, root, r.listPath)) revert IGame.BadOpening();
+            return;
+        }
+        bytes32 leaf = root;
+        uint256 n = Layer.exports(r.layer);
+        if (n == 1) {
+            if (exports.length != 0) revert IGame.WitnessExtra();
+        } else {
+            if (exports.length != n || exports[rank] != root) revert IGame.BadOpening();
+            leaf = Exports.leafOf(exports);
+        }
+        if (!Tree.opens(traceRoot, layersDepth, r.layerIndex, leaf, r.tracePath)) revert IGame.BadOpening();
+    }
+
+    /// The index in its tensor of element `element` of tile `tile`.
+    function _elementAt(bytes calldata operator, uint256 tile, uint256 element) private pure returns (uint256) {
+        uint256 perTile = Tree.TILE_BYTES / operator.elementBytes();
+        if (element >= perTile) revert IGame.WrongIndex();
+        unchecked {
+            return tile * perTile + element;
         }
     }
 
-    function _finalise(bytes calldata d, uint256 element, int256 acc, Tiles memory params)
+    function _read(bytes calldata tile, uint256 element, uint256 size) private pure returns (int256) {
+        uint256 offset;
+        assembly ("memory-safe") {
+            offset := tile.offset
+        }
+        return Arithmetic.read(offset + element * size, size);
+    }
+
+    /// Where the fault is, what would be right, and what precedes it in its tile (PROTOCOL 4.8).
+    function _point(bytes calldata operator, uint256 index, uint256 e, int256 right, bytes calldata tile)
         private
         pure
-        returns (int256)
+        returns (bytes32)
     {
-        uint256 record = Fold.walk(d, Descriptor.PARAMS_MAP, Fold.coordinates(d, element));
-        (uint256 pointer,) = params.locate(record, 0);
-        return Arithmetic.requantise(acc, pointer, d.i32(Descriptor.LO), d.i32(Descriptor.HI));
+        uint256 size = operator.elementBytes();
+        bytes32 before = keccak256(tile[:e % (Tree.TILE_BYTES / size) * size]);
+        return keccak256(abi.encode(index, operator.outputDepth(), size, e, right, before));
+    }
+
+    function _scene(IGame.Posted calldata posted, IGame.Standing calldata standing, Context memory context)
+        private
+        pure
+        returns (Scene memory)
+    {
+        uint256 operators = MatchWord.wrap(standing.word).operators();
+        return Scene(
+            posted.traceRoot,
+            Tree.depthFor(context.layers),
+            context.input,
+            standing.list,
+            Tree.depthFor(operators)
+        );
+    }
+
+    /// The words that the game put behind the arguments.
+    function _context() private pure returns (Context memory context) {
+        assembly ("memory-safe") {
+            calldatacopy(context, sub(calldatasize(), 128), 128)
+        }
     }
 }

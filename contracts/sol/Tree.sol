@@ -8,23 +8,21 @@ library Tree {
     /// The deepest tree that any part of the system accepts.
     uint256 internal constant MAX_DEPTH = 32;
 
-    /// keccak(0x00 | tile) of the 128 bytes at `offset` of the calldata.
-    function leafAt(uint256 offset) internal pure returns (bytes32 leaf) {
+    // The first byte of what is hashed (SPEC 3, PROTOCOL 4.2).
+    uint8 internal constant LEAF = 0;
+    uint8 internal constant EXPORTS = 2;
+    uint8 internal constant OPERATOR = 3;
+    uint8 internal constant LAYER = 6;
+    uint8 internal constant STATEMENT = 7;
+
+    /// keccak(domain | data).
+    function tagged(uint8 domain, bytes calldata data) internal pure returns (bytes32 hash) {
         assembly ("memory-safe") {
             let buffer := mload(0x40)
-            mstore8(buffer, 0)
-            calldatacopy(add(buffer, 1), offset, 128)
-            leaf := keccak256(buffer, 129)
+            mstore8(buffer, domain)
+            calldatacopy(add(buffer, 1), data.offset, data.length)
+            hash := keccak256(buffer, add(data.length, 1))
         }
-    }
-
-    function leafOf(bytes calldata tile) internal pure returns (bytes32) {
-        assert(tile.length == TILE_BYTES);
-        uint256 offset;
-        assembly ("memory-safe") {
-            offset := tile.offset
-        }
-        return leafAt(offset);
     }
 
     function inner(bytes32 left, bytes32 right) internal pure returns (bytes32 node) {
@@ -40,50 +38,123 @@ library Tree {
     /// The constant node of `level` that stands beyond a tree's last leaf.
     function padding(uint256 level) internal pure returns (bytes32 node) {
         node = keccak256(hex"04");
-        for (uint256 i; i < level; ++i) {
-            node = inner(node, node);
-        }
+        for (; level != 0; --level) node = inner(node, node);
     }
 
-    /// ceil(log2(leaves)), 0 for a single leaf.
+    /// ceil(log2(leaves)), 0 for a single leaf, of at least one leaf and at most 2^32: the bits of leaves - 1.
     function depthFor(uint256 leaves) internal pure returns (uint256 depth) {
-        while (uint256(1) << depth < leaves) ++depth;
+        assembly ("memory-safe") {
+            let rest := sub(leaves, 1)
+            depth := shl(4, lt(0xffff, rest))
+            depth := or(depth, shl(3, lt(0xff, shr(depth, rest))))
+            depth := or(depth, shl(2, lt(0xf, shr(depth, rest))))
+            depth := or(depth, shl(1, lt(3, shr(depth, rest))))
+            rest := shr(depth, rest)
+            // 0, 1, or 2 and 3: so many bits.
+            depth := add(depth, add(lt(0, rest), lt(1, rest)))
+        }
     }
 
     /// Tiles that `length` bytes fill: at least one.
     function tileCount(uint256 length) internal pure returns (uint256) {
-        return length == 0 ? 1 : (length - 1) / TILE_BYTES + 1;
+        unchecked {
+            return length == 0 ? 1 : (length - 1) / TILE_BYTES + 1;
+        }
     }
 
     /// The ancestor that 2^k siblings hash up to, k >= 0.
     function foldUp(bytes32[] calldata nodes) internal pure returns (bytes32 top) {
-        assert(nodes.length != 0 && nodes.length & (nodes.length - 1) == 0);
         assembly ("memory-safe") {
             // Each level replaces the one below it, from the left: a pair's prefix may take the byte before the pair, which
             // belongs to one that is hashed already.
             let level := add(mload(0x40), 32)
             let size := shl(5, nodes.length)
             calldatacopy(level, nodes.offset, size)
-            for {} gt(size, 32) { size := shr(1, size) } {
-                let to := level
-                let end := sub(add(level, size), 1)
-                for { let from := sub(level, 1) } lt(from, end) { from := add(from, 64) } {
+            // Two pairs at a time, and the last one alone.
+            for {} gt(size, 64) { size := shr(1, size) } {
+                let end := add(level, shr(1, size))
+                let from := sub(level, 1)
+                for { let to := level } lt(to, end) { to := add(to, 64) } {
                     mstore8(from, 1)
                     mstore(to, keccak256(from, 65))
-                    to := add(to, 32)
+                    from := add(from, 64)
+                    mstore8(from, 1)
+                    mstore(add(to, 32), keccak256(from, 65))
+                    from := add(from, 64)
                 }
+            }
+            top := mload(level)
+            if eq(size, 64) {
+                mstore8(sub(level, 1), 1)
+                top := keccak256(sub(level, 1), 65)
+            }
+        }
+    }
+
+    /// The root over `nodes`, at least one and at most 2^depth, in a tree of `depth` levels.
+    function ofNodes(bytes32[] calldata nodes, uint256 depth) internal pure returns (bytes32) {
+        uint256 level;
+        assembly ("memory-safe") {
+            level := add(mload(0x40), 32)
+            calldatacopy(level, nodes.offset, shl(5, nodes.length))
+        }
+        return _up(level, nodes.length, depth);
+    }
+
+    /// The root over the tiles of `data`, the last one filled with zeros, at most 2^depth, in a tree of `depth` levels.
+    function ofBytes(bytes calldata data, uint256 depth) internal pure returns (bytes32) {
+        uint256 count = tileCount(data.length);
+        uint256 level;
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            level := add(buffer, 160)
+            mstore8(buffer, 0)
+            let to := level
+            let from := data.offset
+            for { let end := add(from, and(data.length, not(127))) } lt(from, end) { from := add(from, 128) } {
+                calldatacopy(add(buffer, 1), from, 128)
+                mstore(to, keccak256(buffer, 129))
+                to := add(to, 32)
+            }
+            if lt(to, add(level, shl(5, count))) {
+                // The rest, and zeros: so is what lies beyond the calldata's end.
+                calldatacopy(add(buffer, 1), calldatasize(), 128)
+                calldatacopy(add(buffer, 1), from, and(data.length, 127))
+                mstore(to, keccak256(buffer, 129))
+            }
+        }
+        return _up(level, count, depth);
+    }
+
+    /// Hashes the `count` nodes in memory at `level` up; behind them is free memory, before them a byte to spare.
+    function _up(uint256 level, uint256 count, uint256 depth) private pure returns (bytes32 top) {
+        bytes32 pad = keccak256(hex"04");
+        assembly ("memory-safe") {
+            let full := iszero(sub(count, shl(depth, 1)))
+            for {} depth { depth := sub(depth, 1) } {
+                // An odd level's last node has the padding node beside it.
+                if iszero(full) { mstore(add(level, shl(5, count)), pad) }
+                count := shr(1, add(count, 1))
+                let end := add(level, shl(5, count))
+                let from := sub(level, 1)
+                // As in `foldUp`.
+                for { let to := level } lt(to, end) { to := add(to, 32) } {
+                    mstore8(from, 1)
+                    mstore(to, keccak256(from, 65))
+                    from := add(from, 64)
+                }
+                if full { continue }
+                mstore8(end, 1)
+                mstore(add(end, 1), pad)
+                mstore(add(end, 33), pad)
+                pad := keccak256(end, 65)
             }
             top := mload(level)
         }
     }
 
-    /// Whether `leaf` stands at `index` under `root` in a tree of `depth` levels; `path` goes from the leaf upwards.
-    function opens(bytes32 root, uint256 depth, uint256 index, bytes32 leaf, bytes32[] calldata path)
-        internal
-        pure
-        returns (bool)
-    {
-        if (depth > MAX_DEPTH || path.length != depth || index >> depth != 0) return false;
+    /// The node that `leaf` at `index` leads to, by the siblings from the leaf upwards.
+    function climb(uint256 index, bytes32 leaf, bytes32[] calldata path) internal pure returns (bytes32 node) {
         assembly ("memory-safe") {
             let buffer := mload(0x40)
             mstore8(buffer, 1)
@@ -96,22 +167,34 @@ library Tree {
                 leaf := keccak256(buffer, 65)
                 index := shr(1, index)
             }
+            node := leaf
         }
-        return leaf == root;
     }
 
-    /// Whether `tiles` (128 bytes each, at least one) stand at `indices` (be32 each, as many, strictly increasing) under
-    /// `root`. `proof` is consumed from the leaves up, left to right in each level: a known node whose sibling is known
-    /// takes nothing, any other takes the next proof node as its sibling; all are used.
-    function opensMany(
-        bytes32 root,
-        uint256 depth,
-        bytes calldata indices,
-        bytes calldata tiles,
-        bytes32[] calldata proof
-    ) internal pure returns (bool ok) {
+    /// Whether a tree of `depth` levels has a leaf `index` to which `path` may lead.
+    function leads(uint256 depth, uint256 index, bytes32[] calldata path) internal pure returns (bool) {
+        return depth <= MAX_DEPTH && path.length == depth && index >> depth == 0;
+    }
+
+    /// Whether `leaf` stands at `index` under `root` in a tree of `depth` levels; `path` goes from the leaf upwards.
+    function opens(bytes32 root, uint256 depth, uint256 index, bytes32 leaf, bytes32[] calldata path)
+        internal
+        pure
+        returns (bool)
+    {
+        return leads(depth, index, path) && climb(index, leaf, path) == root;
+    }
+
+    /// The root under which `tiles` (128 bytes each, at least one) stand at `indices` (be32 each, as many, strictly
+    /// increasing), if `ok`. `proof` is consumed from the leaves up, left to right in each level: a known node whose
+    /// sibling is known takes nothing, any other takes the next proof node as its sibling; all are used.
+    function rootOfMany(uint256 depth, bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
+        internal
+        pure
+        returns (bool ok, bytes32 root)
+    {
         assert(tiles.length != 0 && tiles.length == indices.length * 32 && tiles.length % TILE_BYTES == 0);
-        if (depth > MAX_DEPTH) return false;
+        if (depth > MAX_DEPTH) return (false, 0);
         assembly ("memory-safe") {
             let buffer := mload(0x40)
             // Pairs of words (index, digest); each level replaces the one below it.
@@ -162,59 +245,16 @@ library Tree {
             }
             // Then it is a path.
             let index := mload(nodes)
-            let node := mload(add(nodes, 32))
+            root := mload(add(nodes, 32))
             for {} depth { depth := sub(depth, 1) } {
                 let odd := shl(5, and(index, 1))
-                mstore(add(add(buffer, 1), odd), node)
+                mstore(add(add(buffer, 1), odd), root)
                 mstore(sub(add(buffer, 33), odd), calldataload(next))
-                node := keccak256(buffer, 65)
+                root := keccak256(buffer, 65)
                 next := add(next, 32)
                 index := shr(1, index)
             }
             ok := and(ok, eq(next, add(proof.offset, shl(5, proof.length))))
-            ok := and(ok, eq(node, root))
-        }
-    }
-
-    /// The root of the tree over the tiles of `data`, the last one filled with zeros.
-    function ofBytes(bytes calldata data) internal pure returns (bytes32 root) {
-        uint256 count = tileCount(data.length);
-        bytes32 pad = keccak256(hex"04");
-        assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            let nodes := add(buffer, 160)
-            let end := add(nodes, shl(5, count))
-            mstore8(buffer, 0)
-            {
-                let from := data.offset
-                for { let to := nodes } lt(to, end) { to := add(to, 32) } {
-                    let rest := sub(add(data.offset, data.length), from)
-                    if lt(rest, 128) {
-                        // Beyond the calldata's end there are zeros.
-                        calldatacopy(add(buffer, 1), calldatasize(), 128)
-                        calldatacopy(add(buffer, 1), from, rest)
-                    }
-                    if gt(rest, 127) { calldatacopy(add(buffer, 1), from, 128) }
-                    mstore(to, keccak256(buffer, 129))
-                    from := add(from, 128)
-                }
-            }
-            mstore8(buffer, 1)
-            for {} gt(count, 1) { count := shr(1, add(count, 1)) } {
-                // An odd level's last node has the padding node beside it.
-                mstore(end, pad)
-                let to := nodes
-                for { let from := nodes } lt(from, end) { from := add(from, 64) } {
-                    mcopy(add(buffer, 1), from, 64)
-                    mstore(to, keccak256(buffer, 65))
-                    to := add(to, 32)
-                }
-                end := to
-                mstore(add(buffer, 1), pad)
-                mstore(add(buffer, 33), pad)
-                pad := keccak256(buffer, 65)
-            }
-            root := mload(nodes)
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::LazyLock;
 
-use alloy_primitives::{Address, hex};
+use alloy_primitives::hex;
 use alloy_sol_types::SolValue;
 use narrows_bisection::{Account, Parameters};
 use narrows_commitment::{Digest, keccak};
 use serde::Deserialize;
 
 use crate::bindings::abi::IGame;
+use crate::bindings::address;
 
 /// The largest code that a chain deploys (EIP-170).
 pub const MAX_CODE_BYTES: usize = 24_576;
@@ -20,6 +21,32 @@ pub struct Artifact {
     pub creation: Vec<u8>,
     /// What then lies on the chain, with zeros for what the constructor fixes.
     pub deployed: Vec<u8>,
+}
+
+/// What the compiler leaves for a value that the constructor fixes: PUSH32 and 32 zeros.
+const PLACEHOLDER: [u8; 33] = {
+    let mut bytes = [0; 33];
+    bytes[0] = 0x7f;
+    bytes
+};
+
+impl Artifact {
+    /// Whether `code`, found on a chain, is this contract's, whatever its constructor fixed.
+    #[must_use]
+    pub fn is_deployed_as(&self, code: &[u8]) -> bool {
+        let (mut ours, mut theirs) = (&self.deployed[..], code);
+        if ours.len() != theirs.len() {
+            return false;
+        }
+        while let Some(first) = ours.first() {
+            if theirs.first() != Some(first) {
+                return false;
+            }
+            let skip = if ours.starts_with(&PLACEHOLDER) { PLACEHOLDER.len() } else { 1 };
+            (ours, theirs) = (&ours[skip..], &theirs[skip..]);
+        }
+        true
+    }
 }
 
 /// The parts of an artifact file that are read here; its `abi` is for other tools.
@@ -48,16 +75,7 @@ pub static GAME: LazyLock<Artifact> = LazyLock::new(|| read(include_str!("../art
 /// What deploys a game over a registry and a referee.
 #[must_use]
 pub fn game_creation(registry: Account, referee: Account, parameters: &Parameters) -> Vec<u8> {
-    let parameters = IGame::Parameters {
-        windowSeconds: parameters.window_seconds,
-        executorClockSeconds: parameters.executor_clock_seconds,
-        challengerClockSeconds: parameters.challenger_clock_seconds,
-        graceSeconds: parameters.grace_seconds,
-        slackSeconds: parameters.slack_seconds,
-        executorBond: parameters.executor_bond.0,
-        challengerBond: parameters.challenger_bond.0,
-    };
-    let arguments = (Address::new(registry.0), Address::new(referee.0), parameters);
+    let arguments = (address(registry), address(referee), IGame::Parameters::from(*parameters));
     [GAME.creation.clone(), arguments.abi_encode_params()].concat()
 }
 
@@ -65,4 +83,23 @@ pub fn game_creation(registry: Account, referee: Account, parameters: &Parameter
 #[must_use]
 pub fn contracts_hash() -> Digest {
     keccak(&[&REGISTRY.creation[..], &REFEREE.creation, &GAME.creation].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_constructor_fixes_may_differ() {
+        let deployed = [&[1, 0x7f][..], &[0; 32], &[2, 0, 0], &[0x7f], &[0; 31], &[3]].concat();
+        let artifact = Artifact { creation: vec![], deployed: deployed.clone() };
+        assert!(artifact.is_deployed_as(&deployed));
+        for at in 0..deployed.len() {
+            let mut code = deployed.clone();
+            code[at] ^= 0x55;
+            assert_eq!(artifact.is_deployed_as(&code), (2..34).contains(&at), "byte {at}");
+        }
+        assert!(!artifact.is_deployed_as(&deployed[1..]) && !artifact.is_deployed_as(&[]));
+        assert!(!artifact.is_deployed_as(&[&deployed[..], &[0]].concat()));
+    }
 }

@@ -1,14 +1,16 @@
 //! The seam to a chain: what a node says to the contracts and what it reads from them.
 
 use narrows_bisection::{
-    Account, BadParameters, BlockTime, Call, ClaimId, Event, JobId, MatchId, Parameters, Refusal, Wei,
+    Account, BadParameters, BlockTime, Call, ClaimId, Event, JobId, MatchId, Parameters, Refusal, Registered,
+    StateHash, Wei,
 };
-
+use narrows_commitment::{Digest, ProgramRoot};
 use serde::{Deserialize, Serialize};
 
 use crate::bindings::DecodeError;
 use crate::embedded::StorageError;
-use crate::views::{ClaimView, JobView, MatchView};
+use crate::rpc::RpcError;
+use crate::views::{ClaimView, JobView};
 
 /// The most events that one [`Chain::events_from`] answers with.
 pub const MAX_EVENTS: usize = 1 << 16;
@@ -37,6 +39,8 @@ pub struct Receipt {
     pub block: u64,
     /// That block's time.
     pub time: BlockTime,
+    /// That block's base fee, per gas: what a lost challenge is reckoned by (PROTOCOL 4.8).
+    pub base_fee: Wei,
 }
 
 /// An event with where it was announced.
@@ -110,12 +114,20 @@ pub enum ChainError {
     /// An account that holds a contract cannot be given money from nowhere: its books would no longer balance.
     #[error("account {0} holds a contract; fund an account that does not")]
     HoldsCode(Account),
+    /// The node behind a JSON-RPC endpoint, the way to it, or the account that signs.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
 }
 
-/// Whether the contract function takes money.
-#[must_use]
-pub const fn is_payable(call: &Call) -> bool {
-    matches!(call, Call::PostJob { .. } | Call::PostClaim { .. } | Call::Open { .. })
+impl ChainError {
+    /// Whether the same may succeed later without anybody's doing: the way to the chain fails, or the chain is slow.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Rpc(error) => error.is_transient(),
+            _ => false,
+        }
+    }
 }
 
 /// A chain with the contracts deployed. Everything that a node does goes through here.
@@ -123,7 +135,7 @@ pub trait Chain {
     /// What the game was deployed with.
     fn parameters(&self) -> Parameters;
 
-    /// The time that the next block would have.
+    /// The time that the next block would have; on a chain that others make, the best estimate of it.
     fn now(&self) -> BlockTime;
 
     /// The chain's number (EIP-155), bound into every identifier.
@@ -132,10 +144,11 @@ pub trait Chain {
     /// The address of `Game`, bound into every identifier.
     fn game(&self) -> Account;
 
-    /// Sends a transaction and waits until it stands.
+    /// Sends a transaction and waits until it stands: its events are then among those of [`Chain::events_from`].
     ///
     /// # Errors
-    /// When it is refused, cannot be paid, or the chain fails. A refused call changes nothing.
+    /// When it is refused, cannot be paid, or the chain fails. A refused call changes nothing. After any other error the
+    /// same transaction may be sent again: it is not carried out twice by that.
     fn send(&mut self, tx: Transaction) -> Result<Receipt, ChainError>;
 
     /// The events after the first `cursor`, in order, at most [`MAX_EVENTS`]; empty when there are no more.
@@ -144,45 +157,58 @@ pub trait Chain {
     /// When the chain fails or holds a log that is not an event of PROTOCOL 5.
     fn events_from(&self, cursor: u64) -> Result<Vec<LoggedEvent>, ChainError>;
 
-    /// A job, if it is known.
+    /// A registered program, if it is known. The registry keeps no hash of the meta section: `meta_hash` is 0.
     ///
     /// # Errors
     /// When the chain fails or answers nonsense; so for every view below.
+    fn program(&self, program: ProgramRoot) -> Result<Option<Registered>, ChainError>;
+
+    /// A job, if it is known.
+    ///
+    /// # Errors
+    /// As [`Chain::program`].
     fn job(&self, job: JobId) -> Result<Option<JobView>, ChainError>;
+
+    /// What stands for a job's claim of this number: keccak(executor, commitment, time), then the claim's id, or 1 once
+    /// the commitment has lapsed; `None` while there is none.
+    ///
+    /// # Errors
+    /// As [`Chain::program`].
+    fn entry(&self, job: JobId, number: u64) -> Result<Option<Digest>, ChainError>;
 
     /// A claim, if it is known.
     ///
     /// # Errors
-    /// As [`Chain::job`].
+    /// As [`Chain::program`].
     fn claim(&self, claim: ClaimId) -> Result<Option<ClaimView>, ChainError>;
 
-    /// A match, if it is known.
+    /// The hash of a match's state, if it is known; the state itself follows from the events.
     ///
     /// # Errors
-    /// As [`Chain::job`].
-    fn match_state(&self, id: MatchId) -> Result<Option<MatchView>, ChainError>;
+    /// As [`Chain::program`].
+    fn match_state(&self, id: MatchId) -> Result<Option<StateHash>, ChainError>;
 
     /// What the game owes an account: what `withdraw` pays.
     ///
     /// # Errors
-    /// As [`Chain::job`].
+    /// As [`Chain::program`].
     fn owed(&self, account: Account) -> Result<Wei, ChainError>;
 
-    /// Fees and bonds not settled, and all amounts owed (PROTOCOL 4.6).
+    /// Fees and bonds not settled, and all amounts owed (PROTOCOL 4.8).
     ///
     /// # Errors
-    /// As [`Chain::job`].
+    /// As [`Chain::program`].
     fn locked(&self) -> Result<Wei, ChainError>;
 
-    /// What verdicts have burned so far.
+    /// What claims and verdicts have burned so far.
     ///
     /// # Errors
-    /// As [`Chain::job`].
+    /// As [`Chain::program`].
     fn burned(&self) -> Result<Wei, ChainError>;
 
     /// What an account holds on the chain itself.
     ///
     /// # Errors
-    /// As [`Chain::job`].
+    /// As [`Chain::program`].
     fn balance(&self, account: Account) -> Result<Wei, ChainError>;
 }

@@ -2,7 +2,7 @@
 //!
 //! [`Chain`] is the seam: a node speaks [`Call`](narrows_bisection::Call)s and hears
 //! [`Event`](narrows_bisection::Event)s, whatever chain lies below. [`EmbeddedChain`] runs the committed contracts in
-//! this process.
+//! this process; [`RpcChain`] speaks JSON-RPC to a node of any EVM chain.
 
 #![forbid(unsafe_code)]
 
@@ -11,9 +11,11 @@ pub mod bindings;
 mod chain;
 pub mod embedded;
 mod inbox;
+pub mod rpc;
 mod views;
 
-pub use chain::{Chain, ChainError, LoggedEvent, MAX_EVENTS, Receipt, Transaction, is_payable};
+pub use chain::{Chain, ChainError, LoggedEvent, MAX_EVENTS, Receipt, Transaction};
 pub use embedded::{EmbeddedChain, StorageError};
 pub use inbox::{Inbox, InboxError};
-pub use views::{ClaimView, JobView, MatchView};
+pub use rpc::{RpcChain, RpcConfig, RpcError};
+pub use views::{ClaimView, JobView};

@@ -97,6 +97,47 @@ contract ArithmeticTest is Base {
         same(arithmetic.dot(a, 1, 1, b, 1, 1, count), dot, "dot");
     }
 
+    function testFuzz_dot_of_words(uint256 seed, uint16 many) public view {
+        uint256 count = 1 + many % 300;
+        bytes memory a = noise(seed, 700);
+        bytes memory b = noise(~seed, 700);
+        for (uint256 sizes = 1; sizes < 4; ++sizes) {
+            uint256 sizeA = 1 + sizes % 2;
+            uint256 sizeB = 1 + sizes / 2;
+            int256 dot;
+            for (uint256 i; i < count; ++i) {
+                dot += Model.valueAt(a, i, uint8(sizeA)) * Model.valueAt(b, i, uint8(sizeB));
+            }
+            same(arithmetic.dot(a, sizeA, sizeA, b, sizeB, sizeB, count), dot, "dot");
+        }
+    }
+
+    /// All pairs of extremes of 16 and 8 bits, over as many terms as 192 tiles hold, and every rest.
+    function test_attack_27_the_wide_lanes_do_not_overflow() public view {
+        int256[4] memory wide = [int256(-32768), 32767, -1, 255];
+        int256[4] memory narrow = [int256(-128), 127, -1, 0];
+        for (uint256 i; i < 4; ++i) {
+            bytes memory a = _filled(12_288, 2, wide[i]);
+            for (uint256 j; j < 4; ++j) {
+                _extremes(a, wide[i], 2, narrow[j], 1);
+                _extremes(a, wide[i], 2, wide[j], 2);
+            }
+        }
+    }
+
+    function _extremes(bytes memory a, int256 x, uint256 sizeA, int256 y, uint256 sizeB) private view forgetful {
+        bytes memory b = _filled(12_288, sizeB, y);
+        for (uint256 count = 12_288 - 17; count <= 12_288; ++count) {
+            same(arithmetic.dot(a, sizeA, sizeA, b, sizeB, sizeB, count), int256(count) * x * y, "dot");
+            same(arithmetic.dot(b, sizeB, sizeB, a, sizeA, sizeA, count), int256(count) * x * y, "turned");
+        }
+    }
+
+    function _filled(uint256 count, uint256 size, int256 value) private pure returns (bytes memory data) {
+        data = new bytes(count * size);
+        for (uint256 i; i < data.length; ++i) data[i] = bytes1(uint8(uint256(value) >> (8 * (i % size))));
+    }
+
     /// Every lane at its extreme, over more terms than 192 tiles hold.
     function test_attack_27_the_lanes_do_not_overflow() public view {
         bytes memory least = new bytes(24_576);

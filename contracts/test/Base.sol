@@ -37,11 +37,11 @@ abstract contract Base {
     /// What is allocated in the function from here on is forgotten: for long loops.
     modifier forgetful() {
         uint256 free;
-        assembly {
+        assembly ("memory-safe") {
             free := mload(0x40)
         }
         _;
-        assembly {
+        assembly ("memory-safe") {
             mstore(0x40, free)
         }
     }

@@ -3,387 +3,675 @@ pragma solidity ^0.8.30;
 
 import {Game} from "../sol/Game.sol";
 import {IGame} from "../sol/IGame.sol";
-import {MatchWord, Phase} from "../sol/MatchWord.sol";
 import {Referee} from "../sol/Referee.sol";
 import {Registry} from "../sol/Registry.sol";
-import {Base} from "./Base.sol";
-import {Model, Op, Window} from "./Model.sol";
+import {Phase} from "../sol/MatchWord.sol";
+import {Model, Op} from "./Model.sol";
 import {Naive} from "./Naive.sol";
+import {Program} from "./Program.sol";
 
-/// A small program, an executor that says of its trace what a test wants, and both sides' moves.
-///
-/// Layer 0: dot, i8 x i8 -> i16, 160 elements (3 tiles, so one padding tile), K = 100 in 3 segments.
-/// Layer 1: max over a padded 3 x 3 window with stride 2 of the first 40 elements of layer 0, 12 elements of i8.
-/// Layer 2: pair of layer 0 and the input, 80 elements of i32 (3 tiles). Three layers: one padding layer.
-abstract contract Fixture is Base {
-    uint256 internal constant LAYERS = 3;
+/// A match as PROTOCOL 4.1 and 4.2 say that it goes: the tests' own account, to which the game's hash is held.
+struct Track {
+    bytes32 claimId;
+    uint64 number;
+    address challenger;
+    IGame.Seat seat;
+    uint256 phase;
+    uint256 remaining;
+    uint256 position;
+    uint256 place;
+    uint256 turnStart;
+    uint256 executorClock;
+    uint256 challengerClock;
+    uint256 answers;
+    uint256 operators;
+    uint256 element;
+    uint256 subject;
+    bytes32 node;
+    bytes32 scope;
+    bytes32 list;
+}
+
+/// Deploys everything, registers the program, and plays both sides.
+abstract contract Fixture is Program {
     uint256 internal constant TIME = 1_700_000_000;
+    uint256 internal constant EXECUTOR_KEY = 0xe0;
 
     address internal constant REQUESTER = address(0x1001);
-    address internal constant EXECUTOR = address(0x1002);
     address internal constant CHALLENGER = address(0x1003);
     address internal constant STRANGER = address(0x1004);
+    address internal EXECUTOR;
 
     Registry internal registry;
     Game internal game;
     bytes32 internal programRoot;
     bytes32 internal jobId;
+    bytes32[] internal none;
 
-    bytes internal input;
-    bytes[4] internal constants;
-    /// What the layers output, and what the executor says that they do.
-    bytes[3] internal truth;
-    bytes[3] internal said;
-    /// A lie about the padding leaf of the trace, or of layer 0's tensor; 0 for none.
-    bytes32 internal layerLie;
-    bytes32 internal tileLie;
-
-    function revealBits() internal pure virtual returns (uint8) {
-        return 1;
-    }
+    mapping(bytes32 => Track) internal tracks;
+    mapping(bytes32 => IGame.Posted) internal posts;
 
     function setUp() public virtual {
+        EXECUTOR = vm.addr(EXECUTOR_KEY);
         vm.warp(TIME);
         registry = new Registry();
         game = new Game(registry, new Referee(), params());
-        input = noise(1, 160);
-        constants[0] = noise(2, 4000);
-        for (uint256 i; i < 40; ++i) {
-            constants[1] = bytes.concat(constants[1], Model.record(int64(int256(i * 37)) - 700, uint32(3 + i), 7));
-            constants[3] = bytes.concat(constants[3], Model.record(5 - int64(int256(i)), uint32(1 + i), 1));
-        }
-        constants[2] = Model.record(0, 1, 5);
-        for (uint256 i; i < LAYERS; ++i) truth[i] = _run(i);
-        register();
-        jobId = postJob(1 ether, uint64(TIME + 100_000));
-        tellTruth();
+        compile();
+        programRoot = registry.register(header(), Naive.root(layersLeaves()));
         address[4] memory rich = [REQUESTER, EXECUTOR, CHALLENGER, STRANGER];
         for (uint256 i; i < 4; ++i) vm.deal(rich[i], 1000 ether);
+        jobId = postJob(1 ether, uint64(TIME + 100_000));
     }
 
     function params() internal pure returns (IGame.Parameters memory) {
-        return IGame.Parameters(1000, 100, 200, 10, 20, 1 ether + 1, 0.1 ether + 1);
+        return IGame.Parameters({
+            windowSeconds: 1000,
+            executorClockSeconds: 100,
+            challengerClockSeconds: 200,
+            graceSeconds: 10,
+            slackSeconds: 20,
+            revealSeconds: 60,
+            rewardSeconds: 300,
+            blockSeconds: 12,
+            blockGas: 30_000_000,
+            executorBond: 1 ether + 1,
+            feeCap: 1 gwei,
+            delayFee: 7,
+            workPrice: 1 << 30,
+            attackerBudget: 0.05 ether
+        });
     }
 
-    // The program.
+    /// PROTOCOL 2, written out for the header: L = 3, T = 3.
+    function answerGas() internal pure returns (uint256) {
+        return 50_000 + 1600 * 2 ** revealBits();
+    }
 
-    function op(uint256 layer) internal pure returns (Op memory o) {
-        if (layer == 0) {
-            (o.fold, o.outType, o.aType, o.bType, o.aKind, o.bKind) = (1, 2, 1, 1, 0, 1);
-            o.depths = [2, 1, 5, 3];
-            (o.aIndex, o.bIndex, o.params, o.split) = (0, 0, 1, 40);
-            o.out = [uint32(1), 1, 4, 40];
-            o.red = [uint32(1), 1, 100];
-            o.a = [uint32(0), 0, 0, 20, 0, 0, 0, 1];
-            o.b = [uint32(0), 0, 0, 0, 100, 0, 0, 1];
-            o.p = [uint32(0), 0, 0, 1];
-            (o.lo, o.hi) = (-32768, 32767);
-        } else if (layer == 1) {
-            (o.fold, o.outType, o.aType, o.aKind) = (3, 1, 2, 2);
-            o.depths = [0, 2, 0, 0];
-            (o.params, o.split) = (2, 9);
-            o.out = [uint32(3), 4, 1, 1];
-            o.red = [uint32(3), 3, 1];
-            o.pad = -32768;
-            o.windows[0] = Window(5, 8, 2, 1, 1);
-            o.windows[1] = Window(8, 1, 2, 1, 1);
-            (o.lo, o.hi) = (-128, 127);
-        } else {
-            (o.fold, o.outType, o.aType, o.bType, o.aKind, o.bKind) = (4, 3, 2, 1, 2, 0);
-            o.depths = [2, 2, 1, 3];
-            (o.params, o.split) = (3, 1);
-            o.out = [uint32(1), 1, 2, 40];
-            o.red = [uint32(1), 1, 1];
-            o.a = [uint32(0), 0, 0, 0, 1, 0, 0, 0];
-            o.b = [uint32(7), 0, 0, 40, 1, 0, 0, 0];
-            o.p = [uint32(0), 0, 0, 1];
-            (o.scaleA, o.scaleB) = (3, -5);
-            (o.lo, o.hi) = (type(int32).min, type(int32).max);
+    function bond() internal pure returns (uint256) {
+        uint256 b = revealBits();
+        uint256 rounds = (3 + b - 1) / b + (1 + b - 1) / b;
+        return 2 * (rounds * answerGas() + 300_000) * 1 gwei + 7;
+    }
+
+    /// work * workPrice / 2^30
+    uint256 internal constant CLAIM_FEE = 10_000;
+
+    // Sending.
+
+    /// Calls the game and wants the refusal, or none.
+    function send(address from, uint256 value, bytes memory call, bytes4 refusal) internal returns (bytes memory) {
+        vm.prank(from);
+        (bool done, bytes memory answer) = address(game).call{value: value}(call);
+        if (refusal == 0 && !done) {
+            assembly ("memory-safe") {
+                revert(add(answer, 32), mload(answer))
+            }
         }
-    }
-
-    function register() internal {
-        bytes memory header = abi.encodePacked(uint32(1), uint32(LAYERS), uint32(4), uint8(1), uint8(3));
-        header = abi.encodePacked(header, revealBits(), uint8(2), uint32(160), uint32(80), uint64(0), keccak256("meta"));
-        programRoot = registry.register(header, Naive.root(descriptorLeaves()), Naive.root(constantLeaves()));
-    }
-
-    function descriptorLeaves() internal pure returns (bytes32[] memory leaves) {
-        leaves = new bytes32[](LAYERS);
-        for (uint256 i; i < LAYERS; ++i) leaves[i] = Model.layerLeaf(Model.descriptor(op(i)), i);
-    }
-
-    function constantLeaves() internal view returns (bytes32[] memory leaves) {
-        leaves = new bytes32[](4);
-        for (uint256 i; i < 4; ++i) leaves[i] = Naive.root(Naive.leavesOf(constants[i]));
-    }
-
-    function _run(uint256 layer) private view returns (bytes memory out) {
-        Op memory o = op(layer);
-        bytes memory a = o.aKind == 0 ? input : truth[o.aIndex];
-        bytes memory b = o.bType == 0 ? bytes("") : o.bKind == 0 ? input : constants[o.bIndex];
-        bytes memory records = constants[o.params];
-        out = new bytes(Model.elements(o) * Model.size(o.outType));
-        for (uint256 e; e < Model.elements(o); ++e) {
-            int256 acc = Model.fold(o, e, 0, Model.terms(o), a, b);
-            Model.put(out, e, o.outType, Model.finaliseBy(o, e, acc, records));
+        if (refusal != 0) {
+            holds(!done, "a refusal");
+            same(bytes32(bytes4(answer)), bytes32(refusal), "the refusal");
         }
+        return answer;
     }
 
-    // What the executor says.
-
-    function tellTruth() internal {
-        for (uint256 i; i < LAYERS; ++i) said[i] = truth[i];
+    function send(address from, bytes memory call) internal returns (bytes memory) {
+        return send(from, 0, call, 0);
     }
 
-    /// Says another value of one element; of padding too.
-    function lie(uint256 layer, uint256 element) internal {
-        uint256 size = Model.size(op(layer).outType);
-        bytes memory data = said[layer];
-        if (element * size >= data.length) data = bytes.concat(data, new bytes((element + 1) * size - data.length));
-        data[element * size] ^= 0x01;
-        said[layer] = data;
-    }
-
-    function tileLeaves(uint256 layer) internal view returns (bytes32[] memory leaves) {
-        leaves = Naive.leavesOf(said[layer]);
-        if (layer == 0 && tileLie != 0) leaves = _append(leaves, tileLie);
-    }
-
-    function layerLeaves() internal view returns (bytes32[] memory leaves) {
-        leaves = new bytes32[](LAYERS);
-        for (uint256 i; i < LAYERS; ++i) leaves[i] = Naive.root(tileLeaves(i));
-        if (layerLie != 0) leaves = _append(leaves, layerLie);
-    }
-
-    function _append(bytes32[] memory leaves, bytes32 leaf) private pure returns (bytes32[] memory more) {
-        more = new bytes32[](leaves.length + 1);
-        for (uint256 i; i < leaves.length; ++i) more[i] = leaves[i];
-        more[leaves.length] = leaf;
-    }
-
-    // Moves. Each is followed by a look at the money.
-
-    function postJob(uint256 fee, uint64 deadline) internal returns (bytes32 id) {
-        vm.deal(REQUESTER, 1000 ether);
-        vm.prank(REQUESTER);
-        id = game.postJob{value: fee}(programRoot, input, bytes32(fee), deadline);
-        conserved();
-    }
-
-    function postClaim() internal returns (bytes32 id) {
-        bytes32[] memory leaves = layerLeaves();
-        bytes memory output = said[LAYERS - 1];
-        bytes32 root = Naive.root(leaves);
-        bytes32[] memory path = Naive.path(leaves, LAYERS - 1);
-        vm.prank(EXECUTOR);
-        id = game.postClaim{value: params().executorBond}(jobId, root, output, path);
-        conserved();
-    }
-
-    function open(bytes32 claimId) internal returns (bytes32 id) {
-        vm.prank(CHALLENGER);
-        id = game.open{value: params().challengerBond}(claimId, 0);
-        conserved();
-    }
-
-    function reveal(bytes32 id) internal {
-        bytes32 s = state(id);
-        bytes32[] memory nodes = children(id);
-        vm.prank(EXECUTOR);
-        game.reveal(id, s, nodes);
-        conserved();
-    }
-
-    /// Picks on the way to tile `tile` of layer `layer`.
-    function pickTowards(bytes32 id, uint256 layer, uint256 tile) internal {
-        MatchWord w = word(id);
-        uint256 left = w.remaining() - _bits(w);
-        bool layers = w.phase() <= Phase.LAYER_C;
-        uint256 child = ((layers ? layer : tile) >> left) & ((1 << _bits(w)) - 1);
-        bool leaf = layers && left == 0 && layer < LAYERS;
-        bytes memory d = leaf ? Model.descriptor(op(layer)) : bytes("");
-        bytes32[] memory path = leaf ? Naive.path(descriptorLeaves(), layer) : new bytes32[](0);
-        bytes32 s = state(id);
-        bytes32[] memory nodes = children(id);
-        vm.prank(CHALLENGER);
-        game.pick(id, s, nodes, uint32(child), d, path);
-        conserved();
-    }
-
-    /// Reveals and picks until a tile is on the table.
-    function walk(bytes32 id, uint256 layer, uint256 tile) internal {
-        while (phase(id) < Phase.DATA_E) {
-            if (word(id).executorsTurn()) reveal(id);
-            else pickTowards(id, layer, tile);
-        }
-    }
-
-    function revealTile(bytes32 id) internal {
-        bytes32 s = state(id);
-        bytes memory tile = tileOf(id);
-        vm.prank(EXECUTOR);
-        game.revealTile(id, s, tile);
-        conserved();
-    }
-
-    function name(bytes32 id, uint256 element) internal {
-        _name(id, element, 0);
-    }
-
-    function nameRefused(bytes32 id, uint256 element, bytes4 refusal) internal {
-        _name(id, element, refusal);
-    }
-
-    function _name(bytes32 id, uint256 element, bytes4 refusal) private {
-        uint256 layer = word(id).layer();
-        IGame.Witness memory w;
-        uint256 e = word(id).position() * (128 / Model.size(op(layer).outType)) + element;
-        if (Model.terms(op(layer)) <= op(layer).split && e < Model.elements(op(layer))) w = witness(layer, e);
-        sendName(id, element, w, refusal);
-    }
-
-    function sendName(bytes32 id, uint256 element, IGame.Witness memory w, bytes4 refusal) internal {
-        bytes memory d = Model.descriptor(op(word(id).layer()));
-        bytes32 s = state(id);
-        bytes memory tile = tileOf(id);
-        if (refusal != 0) vm.expectRevert(refusal);
-        vm.prank(CHALLENGER);
-        game.name(id, s, tile, uint8(element), d, w);
-        conserved();
-    }
-
-    function fold(bytes32 id, int64[] memory sums, bytes4 refusal) internal {
-        uint256 layer = word(id).layer();
-        bytes memory d = Model.descriptor(op(layer));
-        IGame.Opened memory record = recordOf(layer, named(id));
-        bytes32 s = state(id);
-        bytes memory packed = pack(sums);
-        if (refusal != 0) vm.expectRevert(refusal);
-        vm.prank(EXECUTOR);
-        game.fold(id, s, d, packed, record);
-        conserved();
-    }
-
-    function segment(bytes32 id, int64[] memory sums, uint256 index) internal {
-        uint256 layer = word(id).layer();
-        IGame.Witness memory w = witness(layer, named(id), index * op(layer).split, (index + 1) * op(layer).split);
-        bytes memory d = Model.descriptor(op(layer));
-        bytes32 s = state(id);
-        bytes memory packed = pack(sums);
-        vm.prank(CHALLENGER);
-        game.segment(id, s, d, packed, uint32(index), w);
-        conserved();
-    }
-
-    function conserved() internal view {
-        same(address(game).balance, game.locked() + game.burned(), "balance = locked + burned");
+    function refuse(address from, bytes memory call, bytes4 refusal) internal {
+        send(from, 0, call, refusal);
     }
 
     function wait(uint256 time) internal {
         vm.warp(vm.getBlockTimestamp() + time);
     }
 
-    // What stands.
-
-    function word(bytes32 id) internal view returns (MatchWord) {
-        return MatchWord.wrap(game.matchOf(id).word);
+    function now_() internal view returns (uint64) {
+        return uint64(vm.getBlockTimestamp());
     }
 
-    function phase(bytes32 id) internal view returns (uint8) {
-        return word(id).phase();
+    /// Everybody takes what it is owed; then only what was burned is left.
+    function drained() internal {
+        same(game.locked(), address(game).balance - game.burned(), "locked");
+        address[4] memory all = [REQUESTER, EXECUTOR, CHALLENGER, STRANGER];
+        for (uint256 i; i < 4; ++i) {
+            if (game.owed(all[i]) != 0) send(all[i], abi.encodeCall(game.withdraw, ()));
+        }
+        same(address(game).balance, game.burned(), "nothing is left but what was burned");
+        same(game.locked(), 0, "nothing is locked");
     }
 
-    function state(bytes32 id) internal view returns (bytes32) {
-        IGame.Match memory m = game.matchOf(id);
-        return keccak256(abi.encode(id, m.word, m.node, m.operator));
+    // Jobs and claims.
+
+    function postJob(uint256 fee, uint64 deadline) internal returns (bytes32) {
+        bytes memory call = abi.encodeCall(game.postJob, (programRoot, input, bytes32(fee), deadline));
+        return abi.decode(send(REQUESTER, fee, call, 0), (bytes32));
+    }
+
+    function posted() internal view returns (IGame.Posted memory p) {
+        bytes memory output = said[OPERATORS - 1];
+        p = IGame.Posted(jobId, EXECUTOR, Naive.root(traceLeaves()), Naive.root(Naive.leavesOf(output)));
+    }
+
+    bytes32 internal constant SALT = keccak256("salt");
+
+    function claimCommitment(IGame.Posted memory p) internal pure returns (bytes32) {
+        return keccak256(abi.encode(SALT, p.executor, p.jobId, p.traceRoot, p.outputRoot));
+    }
+
+    function commitClaim(bytes32 commitment) internal returns (uint64) {
+        bytes memory call = abi.encodeCall(game.commitClaim, (jobId, commitment));
+        return abi.decode(send(EXECUTOR, params().executorBond + CLAIM_FEE, call, 0), (uint64));
+    }
+
+    function postClaimCall(uint64 number, uint64 committedAt) internal view returns (bytes memory) {
+        bytes memory output = said[OPERATORS - 1];
+        bytes32[] memory leaves = traceLeaves();
+        bytes32[] memory path = Naive.path(leaves, LAYERS - 1);
+        return abi.encodeCall(game.postClaim, (jobId, number, committedAt, SALT, Naive.root(leaves), output, path));
+    }
+
+    /// Commits to the claim, and posts it a second later.
+    function postClaim() internal returns (bytes32 id) {
+        IGame.Posted memory p = posted();
+        uint64 number = commitClaim(claimCommitment(p));
+        wait(1);
+        id = abi.decode(send(EXECUTOR, postClaimCall(number, now_() - 1)), (bytes32));
+        posts[id] = p;
+    }
+
+    function status(bytes32 claimId) internal view returns (IGame.Status) {
+        return game.claim(claimId).status;
+    }
+
+    // Matches.
+
+    function openMatch(bytes32 claimId) internal returns (bytes32) {
+        return openMatch(claimId, CHALLENGER, 0);
+    }
+
+    function openMatch(bytes32 claimId, address challenger, bytes32 commitment) internal returns (bytes32 id) {
+        uint64 number = game.claim(claimId).openings;
+        bytes memory call = abi.encodeCall(game.open, (posts[claimId], commitment));
+        id = abi.decode(send(challenger, bond(), call, 0), (bytes32));
+        same(id, keccak256(abi.encode(claimId, number)), "match id");
+        Track storage t = tracks[id];
+        (t.claimId, t.number, t.challenger) = (claimId, number, challenger);
+        t.seat = IGame.Seat(commitment, now_(), uint128(bond()));
+        (t.phase, t.remaining) = (Phase.LAYER_E, 3);
+        (t.turnStart, t.executorClock, t.challengerClock) = (now_(), 100, 200);
+        (t.node, t.scope) = (posts[claimId].traceRoot, Naive.root(layersLeaves()));
+        check(id);
+    }
+
+    function commit(bytes32 claimId, address challenger, bytes32 commitment) internal returns (bytes32 id) {
+        uint64 number = game.claim(claimId).openings;
+        id = abi.decode(send(challenger, abi.encodeCall(game.commit, (claimId, commitment))), (bytes32));
+        Track storage t = tracks[id];
+        (t.claimId, t.number, t.challenger, t.phase) = (claimId, number, challenger, Phase.COMMITTED);
+        t.seat = IGame.Seat(commitment, now_(), 0);
+        check(id);
+    }
+
+    function word(bytes32 id) internal view returns (uint256 w) {
+        Track storage t = tracks[id];
+        w = t.phase | t.remaining << 8 | t.position << 16 | t.place << 48 | t.turnStart << 72;
+        w |= t.executorClock << 112 | t.challengerClock << 144 | t.answers << 176 | t.operators << 184;
+        w |= t.element << 192 | t.subject << 200;
+    }
+
+    function standing(bytes32 id) internal view returns (IGame.Standing memory) {
+        return IGame.Standing(word(id), tracks[id].scope, tracks[id].list);
+    }
+
+    function seatHash(bytes32 id) internal view returns (bytes32) {
+        Track storage t = tracks[id];
+        return keccak256(abi.encode(t.challenger, t.seat.commitment, t.seat.openedAt, t.seat.bond));
+    }
+
+    function seated(bytes32 id) internal view returns (IGame.Seated memory) {
+        Track storage t = tracks[id];
+        return IGame.Seated(t.challenger, t.seat.commitment, t.seat.openedAt, t.seat.bond);
+    }
+
+    function stateHash(bytes32 id) internal view returns (bytes32) {
+        Track storage t = tracks[id];
+        return keccak256(abi.encode(word(id), t.node, t.scope, t.list, seatHash(id)));
+    }
+
+    /// The game's account of a match is the tests' own.
+    function check(bytes32 id) internal view {
+        same(game.matchState(id), stateHash(id), "match state");
+    }
+
+    function executorsTurn(bytes32 id) internal view returns (bool) {
+        return tracks[id].phase % 2 == 1;
+    }
+
+    /// Whose turn it was pays, and the next one begins.
+    function turn(bytes32 id, bool answers) internal {
+        Track storage t = tracks[id];
+        uint256 taken = now_() - t.turnStart;
+        uint256 spent = taken > 10 ? taken - 10 : 0;
+        if (executorsTurn(id)) t.executorClock = spent < t.executorClock ? t.executorClock - spent : 0;
+        else t.challengerClock = spent < t.challengerClock ? t.challengerClock - spent : 0;
+        t.turnStart = now_();
+        if (answers) ++t.answers;
+    }
+
+    function bits(bytes32 id) internal view returns (uint256) {
+        uint256 levels = tracks[id].remaining - (tracks[id].phase <= Phase.LAYER_C ? 0 : 2);
+        return levels < revealBits() ? levels : revealBits();
+    }
+
+    function leavesNow(bytes32 id) internal view returns (bytes32[] memory) {
+        return tracks[id].phase <= Phase.LAYER_C ? traceLeaves() : tileLeaves(tracks[id].place);
     }
 
     function children(bytes32 id) internal view returns (bytes32[] memory) {
-        MatchWord w = word(id);
-        bytes32[] memory leaves = w.phase() <= Phase.LAYER_C ? layerLeaves() : tileLeaves(w.layer());
-        return Naive.descendants(leaves, w.remaining(), w.position(), _bits(w));
+        return Naive.descendants(leavesNow(id), tracks[id].remaining, tracks[id].position, bits(id));
     }
 
-    function tileOf(bytes32 id) internal view returns (bytes memory) {
-        return Naive.tileAt(said[word(id).layer()], word(id).position());
+    function revealCall(bytes32 id, bytes32[] memory nodes) internal view returns (bytes memory) {
+        Track storage t = tracks[id];
+        return abi.encodeCall(game.reveal, (t.claimId, t.number, standing(id), seatHash(id), nodes));
+    }
+
+    function reveal(bytes32 id) internal {
+        send(EXECUTOR, revealCall(id, children(id)));
+        turn(id, true);
+        tracks[id].phase += 1;
+        check(id);
+    }
+
+    struct Entry {
+        bytes layer;
+        bytes operator;
+        bytes32[] path;
+    }
+
+    /// What a pick of `position` needs, if it reaches a layer.
+    function entry(bytes32 id, uint256 position) internal view returns (Entry memory e) {
+        if (tracks[id].phase > Phase.LAYER_C || tracks[id].remaining != bits(id) || position >= LAYERS) return e;
+        bool alone = countOf(position) == 1;
+        e.layer = head(position);
+        e.operator =
+            alone ? operatorBytes(firstOf(position)) : abi.encodePacked(Naive.root(operatorLeaves(position)));
+        e.path = Naive.path(layersLeaves(), position);
+    }
+
+    function pickCall(bytes32 id, uint256 child, Entry memory e) internal view returns (bytes memory) {
+        Track storage t = tracks[id];
+        bytes32[] memory nodes = children(id);
+        bytes32[] memory siblings = Naive.path(nodes, child);
+        return abi.encodeCall(
+            game.pick,
+            (
+                t.claimId,
+                t.number,
+                standing(id),
+                t.seat,
+                uint32(child),
+                nodes[child],
+                siblings,
+                e.layer,
+                e.operator,
+                e.path
+            )
+        );
+    }
+
+    /// Picks on the way to layer `layer`, or to tile `tile`.
+    function pickTowards(bytes32 id, uint256 layer, uint256 tile) internal {
+        Track storage t = tracks[id];
+        uint256 k = bits(id);
+        uint256 goal = t.phase <= Phase.LAYER_C ? layer : tile;
+        uint256 child = (goal >> (t.remaining - k)) & ((1 << k) - 1);
+        uint256 position = (t.position << k) + child;
+        bytes32 node = children(id)[child];
+        send(t.challenger, pickCall(id, child, entry(id, position)));
+        bool inLayers = t.phase <= Phase.LAYER_C;
+        uint256 count = inLayers ? LAYERS : t.subject;
+        turn(id, false);
+        (t.remaining, t.position, t.node) = (t.remaining - k, position, node);
+        if (position << t.remaining >= count) {
+            t.phase = Phase.WON;
+        } else if (!inLayers) {
+            t.phase = t.remaining > 2 ? Phase.TILE_E : Phase.DATA_E;
+        } else if (t.remaining != 0) {
+            t.phase = Phase.LAYER_E;
+        } else {
+            t.operators = countOf(position);
+            if (t.operators == 1) {
+                entered(id, firstOf(position), node);
+            } else {
+                (t.phase, t.place, t.scope) = (Phase.SUB_E, position, layersLeaves()[position]);
+            }
+        }
+        check(id);
+    }
+
+    function entered(bytes32 id, uint256 operator, bytes32 node) internal {
+        Track storage t = tracks[id];
+        Op memory o = op(operator);
+        (t.place, t.node, t.scope) = (operator, node, Model.operatorLeaf(operatorBytes(operator)));
+        (t.remaining, t.position) = (o.depths[0], 0);
+        t.subject = (Model.elements(o) * Model.size(o.outType) + 127) / 128;
+        t.phase = t.remaining > 2 ? Phase.TILE_E : Phase.DATA_E;
+    }
+
+    function wholeLayer(uint256 layer) internal view returns (bytes memory) {
+        return bytes.concat(head(layer), Naive.root(operatorLeaves(layer)));
+    }
+
+    function subTraceCall(bytes32 id, bytes32[] memory roots, bytes memory signature)
+        internal
+        view
+        returns (bytes memory)
+    {
+        Track storage t = tracks[id];
+        bytes memory layer = wholeLayer(t.place);
+        IGame.Posted memory p = posts[t.claimId];
+        return abi.encodeCall(game.subTrace, (p, t.number, standing(id), seatHash(id), layer, roots, signature));
+    }
+
+    function subTrace(bytes32 id) internal {
+        subTrace(id, EXECUTOR, subRoots(tracks[id].place), "");
+    }
+
+    function subTrace(bytes32 id, address sender, bytes32[] memory roots, bytes memory signature) internal {
+        send(sender, subTraceCall(id, roots, signature));
+        turn(id, true);
+        Track storage t = tracks[id];
+        t.list = t.node = Naive.root(roots);
+        t.phase = Phase.SUB_C;
+        check(id);
+    }
+
+    function pickOperatorCall(bytes32 id, uint256 position) internal view returns (bytes memory) {
+        Track storage t = tracks[id];
+        bytes32[] memory roots = subRoots(t.place);
+        return abi.encodeCall(
+            game.pickOperator,
+            (
+                t.claimId,
+                t.number,
+                standing(id),
+                t.seat,
+                uint32(position),
+                wholeLayer(t.place),
+                operatorBytes(firstOf(t.place) + position),
+                Naive.path(operatorLeaves(t.place), position),
+                roots[position],
+                Naive.path(roots, position)
+            )
+        );
+    }
+
+    function pickOperator(bytes32 id, uint256 position) internal {
+        Track storage t = tracks[id];
+        send(t.challenger, pickOperatorCall(id, position));
+        turn(id, false);
+        entered(id, firstOf(t.place) + position, subRoots(t.place)[position]);
+        check(id);
+    }
+
+    /// Reveals, states and picks until tiles are on the table.
+    function walk(bytes32 id, uint256 operator, uint256 tile) internal {
+        (uint256 layer, uint256 position) = layerOf(operator);
+        while (tracks[id].phase < Phase.DATA_E) {
+            if (tracks[id].phase == Phase.SUB_E) subTrace(id);
+            else if (tracks[id].phase == Phase.SUB_C) pickOperator(id, position);
+            else if (executorsTurn(id)) reveal(id);
+            else pickTowards(id, layer, tile);
+        }
+    }
+
+    /// The real tiles under the current node.
+    function tilesNow(bytes32 id) internal view returns (bytes memory tiles) {
+        Track storage t = tracks[id];
+        bytes memory data = said[t.place];
+        uint256 first = t.position << t.remaining;
+        for (uint256 i = first; i < first + (1 << t.remaining) && i < t.subject; ++i) {
+            tiles = bytes.concat(tiles, Naive.tileAt(data, i));
+        }
+    }
+
+    function revealTilesCall(bytes32 id, bytes memory tiles) internal view returns (bytes memory) {
+        Track storage t = tracks[id];
+        return abi.encodeCall(game.revealTiles, (t.claimId, t.number, standing(id), seatHash(id), tiles));
+    }
+
+    function revealTiles(bytes32 id) internal {
+        send(EXECUTOR, revealTilesCall(id, tilesNow(id)));
+        turn(id, true);
+        tracks[id].phase = Phase.NAME;
+        check(id);
+    }
+
+    /// Names element `e` of the disputed tensor.
+    function nameCall(bytes32 id, uint256 e, IGame.Witness memory w) internal view returns (bytes memory) {
+        Track storage t = tracks[id];
+        uint256 perTile = 128 / Model.size(op(t.place).outType);
+        uint256 slot = e / perTile - (t.position << t.remaining);
+        bytes32[] memory under = Naive.descendants(tileLeaves(t.place), t.remaining, t.position, t.remaining);
+        return abi.encodeCall(
+            game.name,
+            (
+                posts[t.claimId],
+                t.number,
+                standing(id),
+                t.seat,
+                Naive.tileAt(said[t.place], e / perTile),
+                uint8(slot),
+                Naive.path(under, slot),
+                uint8(e % perTile),
+                operatorBytes(t.place),
+                w
+            )
+        );
+    }
+
+    function isWhole(uint256 operator, uint256 e) internal pure returns (bool) {
+        return e < Model.elements(op(operator)) && Model.terms(op(operator)) <= op(operator).split;
+    }
+
+    function name(bytes32 id, uint256 e) internal {
+        Track storage t = tracks[id];
+        Op memory o = op(t.place);
+        IGame.Witness memory w;
+        if (isWhole(t.place, e)) w = witnessOf(t.place, e);
+        send(t.challenger, nameCall(id, e, w));
+        turn(id, false);
+        int256 value = Model.valueAt(abi.encodePacked(said[t.place], new bytes(128)), e, o.outType);
+        uint256 perTile = 128 / Model.size(o.outType);
+        (t.position, t.remaining) = (e / perTile, 0);
+        if (e >= Model.elements(o)) {
+            t.phase = Phase.WON;
+        } else if (isWhole(t.place, e)) {
+            t.phase = recomputed(said, t.place, e) == value ? Phase.LOST : Phase.WON;
+        } else {
+            (t.phase, t.node, t.element) = (Phase.FOLD_E, 0, e % perTile);
+            t.subject = uint32(int32(value));
+        }
+        check(id);
     }
 
     /// The index in its tensor of the element that was named.
     function named(bytes32 id) internal view returns (uint256) {
-        MatchWord w = word(id);
-        return w.position() * (128 / Model.size(op(w.layer()).outType)) + w.element();
+        Track storage t = tracks[id];
+        return t.position * (128 / Model.size(op(t.place).outType)) + t.element;
     }
 
-    /// The true partial values.
-    function sumsOf(uint256 layer, uint256 e) internal view returns (int64[] memory sums) {
-        Op memory o = op(layer);
-        uint256 k = Model.terms(o);
-        sums = new int64[]((k + o.split - 1) / o.split);
-        for (uint256 i; i < sums.length; ++i) {
-            uint256 end = (i + 1) * o.split < k ? (i + 1) * o.split : k;
-            sums[i] = int64(Model.fold(o, e, i * o.split, end, _operand(o.aKind, o.aIndex), _operand(o.bKind, o.bIndex)));
+    function foldCall(bytes32 id, int64[] memory sums, bytes memory signature) internal view returns (bytes memory) {
+        Track storage t = tracks[id];
+        IGame.Opened memory record = recordOf(t.place, named(id));
+        bytes memory packed = pack(sums);
+        IGame.Posted memory p = posts[t.claimId];
+        bytes memory d = operatorBytes(t.place);
+        return abi.encodeCall(game.fold, (p, t.number, standing(id), seatHash(id), d, packed, record, signature));
+    }
+
+    function fold(bytes32 id, int64[] memory sums) internal {
+        fold(id, EXECUTOR, sums, "");
+    }
+
+    function fold(bytes32 id, address sender, int64[] memory sums, bytes memory signature) internal {
+        send(sender, foldCall(id, sums, signature));
+        turn(id, true);
+        Track storage t = tracks[id];
+        (t.phase, t.node) = (Phase.SEG, keccak256(bytes.concat(hex"07", pack(sums))));
+        check(id);
+    }
+
+    function segmentCall(bytes32 id, int64[] memory sums, uint256 index, IGame.Witness memory w)
+        internal
+        view
+        returns (bytes memory)
+    {
+        Track storage t = tracks[id];
+        bytes memory packed = pack(sums);
+        bytes memory d = operatorBytes(t.place);
+        IGame.Posted memory p = posts[t.claimId];
+        return abi.encodeCall(game.segment, (p, t.number, standing(id), t.seat, d, packed, uint32(index), w));
+    }
+
+    function segment(bytes32 id, int64[] memory sums, uint256 index) internal {
+        Track storage t = tracks[id];
+        uint256 split = op(t.place).split;
+        IGame.Witness memory w = witnessOf(t.place, named(id), index * split, (index + 1) * split);
+        int64 right = sumsOf(t.place, named(id))[index];
+        send(t.challenger, segmentCall(id, sums, index, w));
+        turn(id, false);
+        t.phase = right == sums[index] ? Phase.LOST : Phase.WON;
+        check(id);
+    }
+
+    function timeoutCall(bytes32 id) internal view returns (bytes memory) {
+        Track storage t = tracks[id];
+        return abi.encodeCall(game.timeout, (posts[t.claimId], t.number, standing(id), seated(id), t.node));
+    }
+
+    function timeout(bytes32 id) internal {
+        send(STRANGER, timeoutCall(id));
+        bool won = executorsTurn(id);
+        turn(id, false);
+        tracks[id].phase = won ? Phase.WON : Phase.LOST;
+        check(id);
+    }
+
+    function reclaimCall(bytes32 id) internal view returns (bytes memory) {
+        Track storage t = tracks[id];
+        return abi.encodeCall(game.reclaim, (t.claimId, t.number, standing(id), seated(id), t.node));
+    }
+
+    function reclaim(bytes32 id) internal {
+        send(STRANGER, reclaimCall(id));
+        tracks[id].phase = Phase.RECLAIMED;
+        check(id);
+    }
+
+    // Refutations and rewards.
+
+    /// The refutation of element `e` of `operator`, under the list that was signed if there is a signature.
+    function refutation(uint256 operator, uint256 e, bytes memory signature)
+        internal
+        view
+        returns (IGame.Refutation memory r)
+    {
+        (uint256 layer, uint256 position) = layerOf(operator);
+        uint256 perTile = 128 / Model.size(op(operator).outType);
+        (r.layerIndex, r.layer, r.layerPath) = (uint32(layer), head(layer), Naive.path(layersLeaves(), layer));
+        (r.operator, r.position) = (operatorBytes(operator), uint32(position));
+        r.operatorPath = Naive.path(operatorLeaves(layer), position);
+        if (isExported(operator)) {
+            r.tracePath = Naive.path(traceLeaves(), layer);
+            if (exportsOf(layer).length > 1) r.exports = exportRoots(layer);
         }
-    }
-
-    /// Partial values of layer 0's element `e`, of which that of segment `index` is moved until they lead to what was said.
-    function liar(uint256 e, uint256 index) internal view returns (int64[] memory sums) {
-        sums = sumsOf(0, e);
-        sums[index] -= 200;
-        for (uint256 i; i < 400; ++i) {
-            int256 acc = int256(sums[0]) + sums[1] + sums[2];
-            if (Model.finaliseBy(op(0), e, acc, constants[1]) == Model.valueAt(said[0], e, 2)) return sums;
-            ++sums[index];
+        if (signature.length != 0) {
+            (r.list, r.signature) = (Naive.root(subRoots(layer)), signature);
+            if (!isExported(operator)) r.listPath = Naive.path(subRoots(layer), position);
         }
-        revert NotTrue("a lie is one step away");
+        r.tileIndex = uint32(e / perTile);
+        r.tile = Naive.tileAt(said[operator], e / perTile);
+        r.tilePath = Naive.path(tileLeaves(operator), e / perTile);
+        r.element = uint8(e % perTile);
+        if (e < Model.elements(op(operator))) r.witness = witnessOf(operator, e);
     }
 
-    function pack(int64[] memory sums) internal pure returns (bytes memory packed) {
-        for (uint256 i; i < sums.length; ++i) packed = bytes.concat(packed, bytes8(uint64(sums[i])));
+    function refuteCall(bytes32 claimId, IGame.Refutation memory r) internal view returns (bytes memory) {
+        return abi.encodeCall(game.refute, (posts[claimId], r));
     }
 
-    function witness(uint256 layer, uint256 e) internal view returns (IGame.Witness memory w) {
-        w = witness(layer, e, 0, Model.terms(op(layer)));
-        w.params = recordOf(layer, e);
+    /// EIP-712, written out.
+    function typed(uint256 chain, address contract_, bytes32 structHash) internal pure returns (bytes32) {
+        bytes32 kind =
+            keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
+        bytes32 domain = keccak256(abi.encode(kind, keccak256("Narrows"), keccak256("1"), chain, contract_));
+        return keccak256(abi.encodePacked(hex"1901", domain, structHash));
     }
 
-    /// What the terms from … to of an element need, from what the executor said; without record.
-    function witness(uint256 layer, uint256 e, uint256 from, uint256 to) internal view returns (IGame.Witness memory w) {
-        Op memory o = op(layer);
-        if (to > Model.terms(o)) to = Model.terms(o);
-        bytes memory a = _operand(o.aKind, o.aIndex);
-        bytes memory b = o.bType == 0 ? bytes("") : _operand(o.bKind, o.bIndex);
-        bool[] memory aKnown = new bool[]((a.length + 127) / 128);
-        bool[] memory bKnown = new bool[]((b.length + 127) / 128);
-        bool any;
-        for (uint256 t = from; t < to; ++t) {
-            (bool inside, uint256 address_) = Model.aAddress(o, e, t);
-            if (inside) aKnown[address_ * Model.size(o.aType) / 128] = any = true;
-            if (o.bType != 0) bKnown[Model.bAddress(o, e, t) * Model.size(o.bType) / 128] = true;
-        }
-        if (!any) aKnown[0] = true;
-        w.a = Naive.open(a, aKnown, _rootPath(o.aKind, o.aIndex));
-        if (o.bType != 0) w.b = Naive.open(b, bKnown, _rootPath(o.bKind, o.bIndex));
+    function subTraceHash(bytes32 claimId, uint256 layer, bytes32 root) internal pure returns (bytes32) {
+        bytes32 kind = keccak256("SubTrace(bytes32 claimId,uint32 layer,bytes32 root)");
+        return keccak256(abi.encode(kind, claimId, layer, root));
     }
 
-    function recordOf(uint256 layer, uint256 e) internal view returns (IGame.Opened memory) {
-        Op memory o = op(layer);
-        bytes memory records = constants[o.params];
-        bool[] memory known = new bool[]((records.length + 127) / 128);
-        known[Model.recordAddress(o, e) * 16 / 128] = true;
-        return Naive.open(records, known, _rootPath(1, o.params));
+    function sumsHash(bytes32 claimId, uint256 operator, uint256 e, bytes memory packed)
+        internal
+        pure
+        returns (bytes32)
+    {
+        bytes32 kind = keccak256("Sums(bytes32 claimId,uint32 operator,uint32 element,bytes32 statement)");
+        return keccak256(abi.encode(kind, claimId, operator, e, keccak256(bytes.concat(hex"07", packed))));
     }
 
-    function _operand(uint8 kind, uint256 index) private view returns (bytes memory) {
-        return kind == 0 ? input : kind == 1 ? constants[index] : said[index];
+    function signed(uint256 key, bytes32 digest) internal pure returns (bytes memory) {
+        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
+        return abi.encodePacked(r, s, v);
     }
 
-    function _rootPath(uint8 kind, uint256 index) private view returns (bytes32[] memory) {
-        if (kind == 0) return new bytes32[](0);
-        return Naive.path(kind == 1 ? constantLeaves() : layerLeaves(), index);
+    function signedSubTrace(bytes32 claimId, uint256 layer) internal view returns (bytes memory) {
+        bytes32 root = Naive.root(subRoots(layer));
+        return signed(EXECUTOR_KEY, typed(block.chainid, address(game), subTraceHash(claimId, layer, root)));
     }
 
-    function _bits(MatchWord w) private pure returns (uint256) {
-        return w.remaining() < revealBits() ? w.remaining() : revealBits();
+    function signedSums(bytes32 id, bytes memory packed) internal view returns (bytes memory) {
+        bytes32 hash = sumsHash(tracks[id].claimId, tracks[id].place, named(id), packed);
+        return signed(EXECUTOR_KEY, typed(block.chainid, address(game), hash));
+    }
+
+    /// What element `e` of `operator` ought to be, given what was said of its operands.
+    function pointOf(uint256 operator, uint256 e) internal view returns (IGame.Point memory) {
+        Op memory o = op(operator);
+        int32 value = int32(recomputed(said, operator, e));
+        uint256 size = Model.size(o.outType);
+        uint256 start = e * size;
+        bytes memory before = new bytes(start % 128);
+        for (uint256 i; i < before.length; ++i) before[i] = truth[operator][start - before.length + i];
+        return IGame.Point(uint32(operator), o.depths[0], uint8(size), uint32(e), value, keccak256(before));
+    }
+
+    /// The root over all operators' true outputs.
+    function ownLeaves() internal view returns (bytes32[] memory leaves) {
+        leaves = new bytes32[](OPERATORS);
+        for (uint256 i; i < OPERATORS; ++i) leaves[i] = Naive.root(Naive.leavesOf(truth[i]));
+    }
+
+    function ownCommitment(bytes32 claimId, address challenger) internal view returns (bytes32) {
+        return keccak256(abi.encode(SALT, challenger, claimId, 3, Naive.root(ownLeaves())));
+    }
+
+    function openRewardCall(bytes32 id, IGame.Point memory point) internal view returns (bytes memory) {
+        Track storage t = tracks[id];
+        uint256 tile = point.element * point.elementBytes / 128;
+        bytes memory data = truth[point.operator];
+        bytes32[] memory below = Naive.path(Naive.leavesOf(data), tile);
+        bytes32[] memory above = Naive.path(ownLeaves(), point.operator);
+        bytes32[] memory path = new bytes32[](below.length + above.length);
+        for (uint256 i; i < path.length; ++i) path[i] = i < below.length ? below[i] : above[i - below.length];
+        bytes memory found = Naive.tileAt(data, tile);
+        return abi.encodeCall(
+            game.openReward, (t.claimId, t.number, standing(id), t.node, t.seat, point, SALT, 3, found, path)
+        );
     }
 }

@@ -5,7 +5,6 @@ import {Game} from "../sol/Game.sol";
 import {IGame} from "../sol/IGame.sol";
 import {IReferee} from "../sol/IReferee.sol";
 import {IRegistry} from "../sol/IRegistry.sol";
-import {Phase} from "../sol/MatchWord.sol";
 import {Fixture} from "./Fixture.sol";
 import {Naive} from "./Naive.sol";
 
@@ -56,16 +55,25 @@ contract Recipient {
     }
 }
 
+/// Parameters, jobs, claims and their money.
 contract LedgerTest is Fixture {
+    uint256 private constant STAKE = 1 ether + 1 + CLAIM_FEE;
+
     function test_the_parameters_and_their_hash() public view {
         IGame.Parameters memory p = game.parameters();
         same(keccak256(abi.encode(p)), keccak256(abi.encode(params())), "parameters");
-        bytes memory words = abi.encode(1000, 100, 200, 10, 20, 1 ether + 1, 0.1 ether + 1);
+        bytes memory words = abi.encode(1000, 100, 200, 10, 20, 60, 300, 12, 30_000_000);
+        words = bytes.concat(words, abi.encode(1 ether + 1, 1 gwei, 7, 1 << 30, 0.05 ether));
         same(game.parametersHash(), keccak256(words), "hash");
     }
 
+    function _deploy(IGame.Parameters memory p, bool good) private {
+        if (!good) vm.expectRevert(IGame.BadParameters.selector);
+        new Game(IRegistry(address(1)), IReferee(address(2)), p);
+    }
+
     function test_attack_26_parameters_out_of_range() public {
-        for (uint256 i; i < 12; ++i) {
+        for (uint256 i; i < 24; ++i) {
             IGame.Parameters memory p = params();
             if (i == 0) p.windowSeconds = 0;
             if (i == 1) p.windowSeconds = 1 << 31;
@@ -75,259 +83,437 @@ contract LedgerTest is Fixture {
             if (i == 5) p.challengerClockSeconds = 1 << 31;
             if (i == 6) p.graceSeconds = 1 << 31;
             if (i == 7) p.slackSeconds = 1 << 31;
-            if (i == 8) p.executorBond = 1;
-            if (i == 9) p.challengerBond = 1;
-            if (i < 10) vm.expectRevert(IGame.BadParameters.selector);
-            if (i == 10) (p.graceSeconds, p.slackSeconds, p.executorBond, p.challengerBond) = (0, 0, 2, 2);
-            if (i == 11) p.windowSeconds = (1 << 31) - 1;
-            new Game(IRegistry(address(1)), IReferee(address(2)), p);
+            if (i == 8) p.revealSeconds = 0;
+            if (i == 9) p.revealSeconds = 1 << 31;
+            if (i == 10) p.rewardSeconds = 0;
+            if (i == 11) p.rewardSeconds = 1 << 31;
+            if (i == 12) p.blockSeconds = 0;
+            if (i == 13) p.blockSeconds = 1 << 31;
+            if (i == 14) p.blockGas = 0;
+            if (i == 15) p.blockGas = 1 << 32;
+            if (i == 16) p.executorBond = 1;
+            if (i == 17) p.feeCap = 0;
+            if (i == 18) p.feeCap = 1 << 64;
+            if (i == 19) p.attackerBudget = 1 << 92;
+            if (i == 20) (p.graceSeconds, p.slackSeconds, p.executorBond, p.delayFee, p.workPrice) = (0, 0, 2, 0, 0);
+            if (i == 21) (p.windowSeconds, p.revealSeconds, p.rewardSeconds) = ((1 << 31) - 1, 1, (1 << 31) - 1);
+            if (i == 22) (p.executorBond, p.delayFee, p.workPrice) = _most();
+            if (i == 23) p.attackerBudget = 0;
+            _deploy(p, i >= 20);
         }
     }
 
-    function test_attack_07_a_job_binds_program_and_input() public {
-        vm.expectRevert(IGame.UnknownProgram.selector);
-        game.postJob(~programRoot, input, 0, uint64(TIME + 1));
-        vm.expectRevert(IGame.WrongLength.selector);
-        game.postJob(programRoot, bytes.concat(input, hex"00"), 0, uint64(TIME + 1));
-        vm.expectRevert(IGame.WrongLength.selector);
-        game.postJob(programRoot, "", 0, uint64(TIME + 1));
-        vm.expectRevert(IGame.TooLate.selector);
-        game.postJob(programRoot, input, 0, uint64(TIME));
-        bytes32 id = game.postJob(programRoot, input, bytes32(uint256(5)), uint64(TIME + 1));
-        bytes32 inputRoot = Naive.root(Naive.leavesOf(input));
-        same(game.job(id).inputRoot, inputRoot, "input root");
-        bytes memory parts = abi.encode(block.chainid, game, this, programRoot, inputRoot, uint256(5));
-        same(id, keccak256(parts), "job id");
-        vm.expectRevert(IGame.Exists.selector);
-        game.postJob(programRoot, input, bytes32(uint256(5)), uint64(TIME + 7));
+    function _most() private pure returns (uint128, uint128, uint128) {
+        return (type(uint128).max, type(uint128).max, type(uint128).max);
     }
+
+    function test_attack_15_a_budget_that_could_fill_the_chain() public {
+        IGame.Parameters memory p = params();
+        // 2 * 1 gwei * 100 * 30,000,000 / (10 * 12)
+        p.attackerBudget = 0.05 ether;
+        _deploy(p, true);
+        p.attackerBudget = 0.05 ether + 1;
+        _deploy(p, false);
+        (p.attackerBudget, p.blockSeconds, p.feeCap) = ((1 << 92) - 1, (1 << 31) - 1, 1);
+        _deploy(p, false);
+        (p.feeCap, p.executorClockSeconds, p.blockGas) = ((1 << 64) - 1, (1 << 31) - 1, (1 << 32) - 1);
+        _deploy(p, true);
+    }
+
+    // Jobs.
+
+    function _postJob(bytes32 program, bytes memory data, uint64 deadline, bytes4 why) private {
+        send(REQUESTER, 1, abi.encodeCall(game.postJob, (program, data, bytes32(uint256(9)), deadline)), why);
+    }
+
+    function test_attack_07_a_job_binds_program_and_input() public {
+        _postJob(~programRoot, "", 0, IGame.UnknownProgram.selector);
+        _postJob(programRoot, bytes.concat(input, hex"00"), 0, IGame.WrongLength.selector);
+        _postJob(programRoot, "", 0, IGame.WrongLength.selector);
+        _postJob(programRoot, input, now_(), IGame.TooLate.selector);
+        _postJob(programRoot, input, now_() + 1, 0);
+        bytes32 inputRoot = Naive.root(Naive.leavesOf(input));
+        bytes memory parts = abi.encode(block.chainid, game, REQUESTER, programRoot, inputRoot, uint256(9));
+        IGame.Job memory j = game.job(keccak256(parts));
+        holds(j.requester == REQUESTER && j.deadline == now_() + 1 && j.fee == 1 && !j.settled, "job");
+        holds(j.programRoot == programRoot && j.inputRoot == inputRoot && j.committed == 0 && j.next == 0, "job");
+        _postJob(programRoot, input, now_() + 7, IGame.Exists.selector);
+        same(uint160(game.job(~keccak256(parts)).requester), 0, "unknown");
+    }
+
+    // Claims.
 
     function test_attack_07_a_claim_binds_everything() public {
         bytes32 id = postClaim();
-        bytes32 trace = Naive.root(layerLeaves());
-        bytes32 output = Naive.root(Naive.leavesOf(said[2]));
-        bytes memory parts = abi.encode(block.chainid, game, jobId, EXECUTOR, trace, output, game.parametersHash());
-        same(id, keccak256(parts), "claim id");
+        IGame.Posted memory p = posts[id];
+        bytes memory parts = abi.encode(block.chainid, game, jobId, EXECUTOR, p.traceRoot, p.outputRoot);
+        same(id, keccak256(bytes.concat(parts, game.parametersHash())), "claim id");
         IGame.Claim memory c = game.claim(id);
-        same(c.windowEnd, TIME + 1000, "window end");
-        // L = 2, T = 2, b = 1: moves = 2 (2 + 2) + 6.
-        same(c.hardEnd, TIME + 1000 + 100 + 200 + 14 * 10 + 20, "hard end");
-        same(c.traceRoot, trace, "trace");
-        holds(c.executor == EXECUTOR && c.jobId == jobId && c.status == IGame.Status.Pending, "claim");
-        same(game.job(jobId).pending, 1, "pending");
+        same(c.windowEnd, now_() + 1000, "window end");
+        // L = 3, T = 3, b = 1: moves = 2 (3 + 1) + 8.
+        same(c.hardEnd, now_() + 1000 + 100 + 200 + 16 * 10 + 20, "hard end");
+        holds(c.status == IGame.Status.Pending && c.number == 0 && c.openings == 0 && c.openMatches == 0, "claim");
+        holds(!c.byRoots && c.point == 0 && c.refutedAt == 0 && c.best == address(0), "not refuted");
+        same(game.entry(jobId, 0), id, "entry");
+        same(game.job(jobId).committed, 1, "committed");
+        same(game.burned(), CLAIM_FEE, "the claim fee is burned");
+        same(uint256(game.claim(~id).status), 0, "unknown");
     }
 
-    function refuseClaim(bytes32 job, uint256 value, bytes memory output, bytes32[] memory path, bytes4 refusal) private {
-        bytes32 root = Naive.root(layerLeaves());
-        vm.expectRevert(refusal);
-        vm.prank(EXECUTOR);
-        game.postClaim{value: value}(job, root, output, path);
+    function _commitClaim(bytes32 job, uint256 value, bytes4 why) private {
+        send(EXECUTOR, value, abi.encodeCall(game.commitClaim, (job, bytes32("c"))), why);
     }
 
-    function test_claims_that_are_refused_in_the_order_of_checks() public {
-        bytes memory output = said[2];
-        bytes memory longer = bytes.concat(output, hex"00");
-        bytes32[] memory path = Naive.path(layerLeaves(), 2);
-        bytes32[] memory none = new bytes32[](0);
-        uint256 bond = params().executorBond;
-        refuseClaim(~jobId, 0, longer, none, IGame.UnknownJob.selector);
-        refuseClaim(jobId, bond + 1, longer, none, IGame.WrongValue.selector);
-        refuseClaim(jobId, bond, longer, none, IGame.WrongLength.selector);
-        refuseClaim(jobId, bond, output, none, IGame.BadOpening.selector);
-        postClaim();
-        refuseClaim(jobId, bond, output, path, IGame.Exists.selector);
-        vm.warp(TIME + 100_000);
-        refuseClaim(jobId, 0, longer, none, IGame.JobClosed.selector);
-    }
-
-    function test_finalise_at_the_windows_end() public {
-        bytes32 id = postClaim();
-        wait(999);
-        vm.expectRevert(IGame.NotYet.selector);
-        game.finalise(id);
-        wait(1);
-        vm.prank(STRANGER);
-        game.finalise(id);
-        conserved();
-        same(game.owed(EXECUTOR), 2 ether + 1, "bond and fee");
-        holds(game.job(jobId).settled && game.job(jobId).pending == 0, "settled");
-    }
-
-    function test_attack_25_settlement_twice_and_for_nobody() public {
-        bytes32 id = postClaim();
-        wait(1000);
-        game.finalise(id);
-        vm.expectRevert(IGame.ClaimClosed.selector);
-        game.finalise(id);
-        vm.expectRevert(IGame.UnknownClaim.selector);
-        game.finalise(~id);
-        vm.expectRevert(IGame.JobClosed.selector);
-        game.refund(jobId);
-        vm.expectRevert(IGame.UnknownJob.selector);
-        game.refund(~jobId);
-        vm.expectRevert(IGame.UnknownMatch.selector);
-        game.reclaim(id);
-        vm.expectRevert(IGame.UnknownMatch.selector);
-        game.timeout(id);
-        vm.expectRevert(IGame.NothingOwed.selector);
-        vm.prank(STRANGER);
-        game.withdraw();
-        conserved();
-    }
-
-    function test_attack_25_a_second_claim_earns_no_second_fee() public {
-        bytes32 first = postClaim();
-        lie(1, 0);
-        bytes32 second = postClaim();
-        wait(1000);
-        game.finalise(second);
-        conserved();
-        same(game.owed(EXECUTOR), 2 ether + 1, "the first final claim");
-        game.finalise(first);
-        conserved();
-        same(game.owed(EXECUTOR), 3 ether + 2, "only its bond");
-    }
-
-    function test_refund_waits_for_deadline_and_claims() public {
+    function test_commitments_are_refused_in_the_order_of_checks() public {
+        _commitClaim(~jobId, 0, IGame.UnknownJob.selector);
+        _commitClaim(jobId, 0, IGame.WrongValue.selector);
+        _commitClaim(jobId, STAKE - 1, IGame.WrongValue.selector);
+        _commitClaim(jobId, STAKE + 1, IGame.WrongValue.selector);
         vm.warp(TIME + 99_999);
-        bytes32 id = postClaim();
-        vm.expectRevert(IGame.NotYet.selector);
-        game.refund(jobId);
+        _commitClaim(jobId, STAKE, 0);
+        bytes32 entry_ = keccak256(abi.encode(EXECUTOR, bytes32("c"), TIME + 99_999));
+        same(game.entry(jobId, 0), entry_, "entry");
+        same(game.entry(jobId, 1), 0, "no other");
         wait(1);
-        vm.expectRevert(IGame.NotYet.selector);
-        game.refund(jobId);
-        bytes32 other = postJob(2 ether, uint64(vm.getBlockTimestamp() + 1));
-        vm.expectRevert(IGame.NotYet.selector);
-        game.refund(other);
-        wait(1);
-        game.refund(other);
-        conserved();
-        same(game.owed(REQUESTER), 2 ether, "refund");
-        vm.expectRevert(IGame.JobClosed.selector);
-        game.refund(other);
-        wait(1000);
-        game.finalise(id);
-        conserved();
+        _commitClaim(jobId, 0, IGame.JobClosed.selector);
+        send(STRANGER, abi.encodeCall(game.lapse, (jobId, 0, EXECUTOR, bytes32("c"), 0)), IGame.UnknownCommitment.selector);
     }
 
-    function test_opening_is_refused_in_the_order_of_checks() public {
-        bytes32 id = postClaim();
-        vm.expectRevert(IGame.UnknownClaim.selector);
-        game.open(~id, 0);
-        vm.expectRevert(IGame.WrongValue.selector);
-        game.open(id, 0);
-        vm.expectRevert(IGame.WrongValue.selector);
-        game.open{value: 0.1 ether + 2}(id, 0);
+    function send(address from, bytes memory data, bytes4 why) private {
+        send(from, 0, data, why);
+    }
+
+    function _post(uint64 number, uint64 at_, bytes32 trace, bytes memory output, bytes32[] memory path, bytes4 why)
+        private
+    {
+        bytes memory data = abi.encodeCall(game.postClaim, (jobId, number, at_, SALT, trace, output, path));
+        send(EXECUTOR, 0, data, why);
+    }
+
+    function test_claims_are_refused_in_the_order_of_checks() public {
+        IGame.Posted memory p = posted();
+        bytes memory output = said[OPERATORS - 1];
+        bytes32[] memory path = Naive.path(traceLeaves(), LAYERS - 1);
+        bytes memory data = abi.encodeCall(game.postClaim, (~jobId, 0, now_(), SALT, p.traceRoot, output, path));
+        send(EXECUTOR, data, IGame.UnknownJob.selector);
+        uint64 start = now_();
+        commitClaim(claimCommitment(p));
+        _post(0, start, p.traceRoot, bytes.concat(output, hex"00"), path, IGame.WrongLength.selector);
+        _post(0, start, p.traceRoot, "", path, IGame.WrongLength.selector);
+        _post(1, start, p.traceRoot, output, path, IGame.UnknownCommitment.selector);
+        _post(0, start - 1, p.traceRoot, output, path, IGame.UnknownCommitment.selector);
+        _post(0, start, ~p.traceRoot, output, path, IGame.UnknownCommitment.selector);
+        send(STRANGER, postClaimCall(0, start), IGame.UnknownCommitment.selector);
+        // The block of the commitment itself.
+        _post(0, start, p.traceRoot, output, path, IGame.NotYet.selector);
+        wait(60);
+        _post(0, start, p.traceRoot, output, path, IGame.TooLate.selector);
+        wait(type(uint32).max);
+        _post(0, start, p.traceRoot, output, path, IGame.TooLate.selector);
+        vm.warp(start + 59);
+        _post(0, start, p.traceRoot, output, none, IGame.BadOpening.selector);
+        bytes32[] memory bent = Naive.path(traceLeaves(), LAYERS - 1);
+        bent[1] ^= bytes32(uint256(1));
+        _post(0, start, p.traceRoot, output, bent, IGame.BadOpening.selector);
+        _post(0, start, p.traceRoot, output, path, 0);
+        // Posted, it is no commitment any more.
+        _post(0, start, p.traceRoot, output, path, IGame.UnknownCommitment.selector);
+        // The same claim again, under another commitment.
+        commitClaim(claimCommitment(p));
+        wait(1);
+        _post(1, start + 59, p.traceRoot, output, path, IGame.Exists.selector);
+    }
+
+    function test_attack_03_the_output_is_not_the_last_leaf() public {
+        IGame.Posted memory p = posted();
+        bytes memory output = said[OPERATORS - 1];
+        output[3] ^= 0x01;
+        p.outputRoot = Naive.root(Naive.leavesOf(output));
+        commitClaim(claimCommitment(p));
+        wait(1);
+        _post(0, now_() - 1, p.traceRoot, output, Naive.path(traceLeaves(), LAYERS - 1), IGame.BadOpening.selector);
+    }
+
+    function test_attack_17_an_output_is_not_copied_from_the_pool() public {
+        IGame.Posted memory p = posted();
+        uint64 start = now_();
+        commitClaim(claimCommitment(p));
+        wait(1);
+        // Who sees the roots in the pool commits to them too late: in the same block its posting is refused.
+        p.executor = STRANGER;
+        bytes memory data = abi.encodeCall(game.commitClaim, (jobId, claimCommitment(p)));
+        send(STRANGER, STAKE, data, 0);
+        send(STRANGER, postClaimCall(1, now_()), IGame.NotYet.selector);
+        send(EXECUTOR, postClaimCall(0, start));
+        // A copy of the commitment itself is somebody else's.
+        send(STRANGER, postClaimCall(0, start), IGame.UnknownCommitment.selector);
+    }
+
+    function lapse(uint64 number, bytes32 commitment, uint64 at_, bytes4 why) private {
+        send(STRANGER, abi.encodeCall(game.lapse, (jobId, number, EXECUTOR, commitment, at_)), why);
+    }
+
+    function test_a_commitment_that_is_not_posted_lapses() public {
+        uint64 start = now_();
+        commitClaim("c");
+        bytes memory data = abi.encodeCall(game.lapse, (~jobId, 0, EXECUTOR, bytes32("c"), start));
+        send(STRANGER, data, IGame.UnknownJob.selector);
+        lapse(0, "d", start, IGame.UnknownCommitment.selector);
+        lapse(1, "c", start, IGame.UnknownCommitment.selector);
+        wait(59);
+        lapse(0, "c", start, IGame.NotYet.selector);
+        wait(1);
+        lapse(0, "c", start, 0);
+        same(game.owed(EXECUTOR), 0.5 ether, "half");
+        same(game.burned(), 0.5 ether + 1 + CLAIM_FEE, "the rest");
+        same(game.entry(jobId, 0), bytes32(uint256(1)), "entry");
+        lapse(0, "c", start, IGame.UnknownCommitment.selector);
+        send(STRANGER, abi.encodeCall(game.advance, (jobId)));
+        same(game.job(jobId).next, 1, "next");
+        wait(100_000);
+        send(STRANGER, abi.encodeCall(game.refund, (jobId)));
+        drained();
+    }
+
+    // Who gets the fee.
+
+    function finalise(bytes32 id, bytes4 why) private {
+        send(STRANGER, 0, abi.encodeCall(game.finalise, (posts[id])), why);
+    }
+
+    function award(bytes32 id, bytes4 why) private {
+        send(STRANGER, 0, abi.encodeCall(game.award, (posts[id])), why);
+    }
+
+    function test_the_fee_goes_to_the_earliest_committed_claim_that_becomes_final() public {
+        // 0 will be refuted, 1 lapses, 2 and 3 stand; they are finalised out of order.
+        lie(1, 0);
+        bytes32 first = postClaim();
+        tellTruth();
+        uint64 start = now_();
+        commitClaim("c");
+        bytes32 second = postClaim();
+        lie(7, 2);
+        bytes32 third = postClaim();
+        bytes32 id = openMatch(first);
         wait(1000);
-        vm.expectRevert(IGame.TooLate.selector);
-        game.open(id, 0);
-        game.finalise(id);
-        vm.expectRevert(IGame.ClaimClosed.selector);
-        game.open(id, 0);
+        finalise(first, IGame.NotYet.selector);
+        finalise(third, 0);
+        same(game.owed(EXECUTOR), 1 ether + 1, "bond alone: it is not its turn");
+        same(game.job(jobId).next, 0, "nothing to pass over");
+        award(third, IGame.NotYet.selector);
+        award(second, IGame.NotYet.selector);
+        send(STRANGER, 0, abi.encodeCall(game.advance, (jobId)), IGame.NotYet.selector);
+        finalise(second, 0);
+        award(second, IGame.NotYet.selector);
+        _settle(id, start, second, third);
+        drained();
+    }
+
+    function _settle(bytes32 id, uint64 start, bytes32 second, bytes32 third) private {
+        lapse(1, "c", start, 0);
+        award(second, IGame.NotYet.selector);
+        // The executor of the first falls silent, at last.
+        timeout(id);
+        reclaim(id);
+        same(game.owed(EXECUTOR), 2 ether + 2 + 0.5 ether, "two bonds and half of one");
+        award(third, 0);
+        same(game.job(jobId).next, 2, "the second's turn");
+        same(game.owed(EXECUTOR), 2 ether + 2 + 0.5 ether, "moved, not awarded");
+        award(third, IGame.NotYet.selector);
+        award(second, 0);
+        same(game.owed(EXECUTOR), 3 ether + 2 + 0.5 ether, "the fee");
+        holds(game.job(jobId).settled, "settled");
+        award(second, IGame.JobClosed.selector);
+        award(third, IGame.JobClosed.selector);
+        send(STRANGER, 0, abi.encodeCall(game.advance, (jobId)), IGame.JobClosed.selector);
+        send(STRANGER, 0, abi.encodeCall(game.refund, (jobId)), IGame.JobClosed.selector);
+    }
+
+    function test_award_knows_its_claims() public {
+        bytes32 id = postClaim();
+        award(id, IGame.NotYet.selector);
+        posts[bytes32("x")].executor = STRANGER;
+        award("x", IGame.UnknownClaim.selector);
+        finalise("x", IGame.UnknownClaim.selector);
+        finalise(id, IGame.NotYet.selector);
+        wait(1000);
+        finalise(id, 0);
+        holds(status(id) == IGame.Status.Final, "final");
+        same(game.owed(EXECUTOR), 2 ether + 1, "bond and fee");
+        finalise(id, IGame.ClaimClosed.selector);
+        drained();
+    }
+
+    function test_next_moves_at_most_256_at_once() public {
+        uint64 start = now_();
+        for (uint256 i; i < 260; ++i) commitClaim("c");
+        wait(60);
+        for (uint64 i; i < 258; ++i) lapse(i, "c", start, 0);
+        bytes32 id = postClaim();
+        send(STRANGER, abi.encodeCall(game.advance, (jobId)));
+        same(game.job(jobId).next, 256, "256");
+        send(STRANGER, abi.encodeCall(game.advance, (jobId)));
+        same(game.job(jobId).next, 258, "258");
+        send(STRANGER, 0, abi.encodeCall(game.advance, (jobId)), IGame.NotYet.selector);
+        lapse(258, "c", start, 0);
+        wait(1000);
+        finalise(id, 0);
+        same(game.job(jobId).next, 259, "an open commitment");
+        lapse(259, "c", start, 0);
+        award(id, 0);
+        holds(game.job(jobId).settled, "settled");
+        drained();
+    }
+
+    function test_refund_waits_for_the_deadline_and_for_claims() public {
+        bytes memory refund = abi.encodeCall(game.refund, (jobId));
+        send(STRANGER, abi.encodeCall(game.refund, (~jobId)), IGame.UnknownJob.selector);
+        send(STRANGER, abi.encodeCall(game.advance, (~jobId)), IGame.UnknownJob.selector);
+        send(STRANGER, refund, IGame.NotYet.selector);
+        vm.warp(TIME + 99_999);
+        lie(1, 0);
+        bytes32 id = postClaim();
+        // At the deadline, with a claim that stands for now.
+        send(STRANGER, refund, IGame.NotYet.selector);
+        send(STRANGER, refuteCall(id, refutation(1, 0, "")));
+        send(STRANGER, refund);
+        same(game.job(jobId).next, 1, "advanced");
+        same(game.owed(REQUESTER), 1 ether, "refund");
+        send(STRANGER, refund, IGame.JobClosed.selector);
+        wait(300);
+        send(STRANGER, abi.encodeCall(game.collectReward, (id)));
+        drained();
+    }
+
+    // Openings.
+
+    function test_openings_are_refused_in_the_order_of_checks() public {
+        bytes32 id = postClaim();
+        IGame.Posted memory p = posts[id];
+        p.executor = STRANGER;
+        send(STRANGER, 0, abi.encodeCall(game.open, (p, bytes32(0))), IGame.UnknownClaim.selector);
+        bytes memory data = abi.encodeCall(game.open, (posts[id], bytes32(0)));
+        send(STRANGER, 0, data, IGame.WrongValue.selector);
+        send(STRANGER, bond() + 1, data, IGame.WrongValue.selector);
+        send(STRANGER, bond() - 1, data, IGame.WrongValue.selector);
+        send(STRANGER, 0, abi.encodeCall(game.commit, (~id, bytes32(0))), IGame.UnknownClaim.selector);
+        wait(1000);
+        send(STRANGER, 0, data, IGame.TooLate.selector);
+        send(STRANGER, 0, abi.encodeCall(game.commit, (id, bytes32(0))), IGame.ClaimClosed.selector);
+        finalise(id, 0);
+        send(STRANGER, 0, data, IGame.ClaimClosed.selector);
+        send(STRANGER, 0, abi.encodeCall(game.commit, (id, bytes32(0))), IGame.ClaimClosed.selector);
     }
 
     function test_attack_14_opening_in_the_windows_last_second() public {
         bytes32 claimId = postClaim();
         wait(999);
-        bytes32 id = open(claimId);
+        openMatch(claimId);
         wait(1);
-        vm.expectRevert(IGame.NotYet.selector);
-        game.finalise(claimId);
-        same(id, keccak256(abi.encode(claimId, uint256(0))), "match id");
-        same(open_(claimId), 1, "one open match");
-    }
-
-    function open_(bytes32 claimId) private view returns (uint256) {
-        return game.claim(claimId).openMatches;
+        finalise(claimId, IGame.NotYet.selector);
+        same(game.claim(claimId).openMatches, 1, "one open match");
+        // A commitment is no match, and as long as one is open it may be made.
+        commit(claimId, STRANGER, 0);
+        same(game.claim(claimId).openMatches, 1, "still one");
+        same(game.claim(claimId).openings, 2, "two openings");
     }
 
     function test_attack_15_many_matches_against_one_honest_claim() public {
         bytes32 claimId = postClaim();
         bytes32[] memory ids = new bytes32[](40);
         for (uint256 i; i < 40; ++i) {
-            ids[i] = open(claimId);
+            ids[i] = openMatch(claimId);
             reveal(ids[i]);
         }
-        same(game.claim(claimId).matches, 40, "matches");
+        same(game.claim(claimId).openings, 40, "openings");
         wait(210);
-        for (uint256 i; i < 40; ++i) game.timeout(ids[i]);
-        conserved();
-        same(game.owed(EXECUTOR), 40 * 0.05 ether, "paid for each");
+        for (uint256 i; i < 40; ++i) timeout(ids[i]);
+        same(game.owed(EXECUTOR), 40 * 7, "paid for each");
         wait(790);
-        game.finalise(claimId);
-        conserved();
+        finalise(claimId, 0);
+        drained();
     }
 
     function test_attack_16_a_challenge_of_ones_own_claim_costs_half_the_bond() public {
         lie(0, 0);
         bytes32 claimId = postClaim();
-        vm.prank(EXECUTOR);
-        bytes32 id = game.open{value: 0.1 ether + 1}(claimId, 0);
+        bytes32 id = openMatch(claimId, EXECUTOR, 0);
         wait(110);
-        game.timeout(id);
-        conserved();
-        same(game.owed(EXECUTOR), 0.5 ether + 0.1 ether + 1, "half is gone");
-        same(game.burned(), 0.5 ether + 1, "burned");
+        timeout(id);
+        reclaim(id);
+        same(game.owed(EXECUTOR), 0.5 ether + bond(), "half is gone");
+        same(game.burned(), 0.5 ether + 1 + CLAIM_FEE, "burned");
     }
 
-    function test_hard_end_and_reclaim() public {
-        bytes32 claimId = postClaim();
-        bytes32 id = open(claimId);
-        bytes32 lost = open(claimId);
-        reveal(lost);
-        vm.expectRevert(IGame.NotYet.selector);
-        game.reclaim(id);
-        vm.warp(game.claim(claimId).hardEnd - 1);
-        vm.expectRevert(IGame.NotYet.selector);
-        game.finalise(claimId);
-        game.timeout(lost);
+    // Amounts beyond 128 bits.
+
+    function test_attack_35_amounts_that_nobody_can_pay() public {
+        IGame.Parameters memory p = params();
+        p.workPrice = type(uint128).max;
+        p.delayFee = type(uint128).max;
+        game = new Game(registry, IReferee(game.referee()), p);
+        bytes memory h = header();
+        // work 2^31: the fee is twice the price.
+        for (uint256 i; i < 8; ++i) h[24 + i] = i == 4 ? bytes1(0x80) : bytes1(0);
+        programRoot = registry.register(h, Naive.root(layersLeaves()));
+        jobId = postJob(0, uint64(TIME + 100_000));
+        vm.deal(EXECUTOR, type(uint256).max);
+        uint256 fee = 2 * uint256(type(uint128).max);
+        send(EXECUTOR, 1 ether + 1 + fee, abi.encodeCall(game.commitClaim, (jobId, bytes32(0))), IGame.WrongValue.selector);
+        vm.deal(REQUESTER, type(uint256).max);
+        bytes memory data = abi.encodeCall(game.postJob, (programRoot, input, bytes32("x"), uint64(TIME + 1)));
+        send(REQUESTER, 1 << 128, data, IGame.WrongValue.selector);
+        p.workPrice = 1;
+        game = new Game(registry, IReferee(game.referee()), p);
+        jobId = postJob(0, uint64(TIME + 100_000));
+        // ceil(2^31 / 2^30)
+        IGame.Posted memory claim_ = posted();
+        send(EXECUTOR, 1 ether + 3, abi.encodeCall(game.commitClaim, (jobId, claimCommitment(claim_))), 0);
+        same(game.burned(), 2, "the claim fee");
         wait(1);
-        vm.expectRevert(IGame.ClaimClosed.selector);
-        game.timeout(id);
-        bytes32 s = state(id);
-        vm.expectRevert(IGame.ClaimClosed.selector);
-        game.reveal(id, s, new bytes32[](2));
-        vm.expectRevert(IGame.NotYet.selector);
-        game.reclaim(id);
-        game.finalise(claimId);
-        conserved();
-        vm.prank(STRANGER);
-        game.reclaim(id);
-        conserved();
-        same(phase(id), Phase.RECLAIMED, "phase");
-        same(game.owed(CHALLENGER), 0.1 ether + 1, "bond");
-        vm.expectRevert(IGame.WrongPhase.selector);
-        game.reclaim(id);
-        vm.expectRevert(IGame.WrongPhase.selector);
-        game.reclaim(lost);
+        send(EXECUTOR, postClaimCall(0, now_() - 1));
+        vm.deal(CHALLENGER, type(uint256).max);
+        uint256 stake = bond() - 7 + type(uint128).max;
+        send(CHALLENGER, stake, abi.encodeCall(game.open, (claim_, bytes32(0))), IGame.WrongValue.selector);
     }
+
+    // Withdrawals.
 
     function test_withdraw() public {
-        postClaim();
-        bytes32 id = postClaimOf(1);
+        bytes32 id = postClaim();
         wait(1000);
-        game.finalise(id);
+        finalise(id, 0);
         uint256 before = EXECUTOR.balance;
-        vm.prank(EXECUTOR);
-        game.withdraw();
-        conserved();
+        send(EXECUTOR, abi.encodeCall(game.withdraw, ()));
         same(EXECUTOR.balance - before, 2 ether + 1, "paid");
-        vm.expectRevert(IGame.NothingOwed.selector);
-        vm.prank(EXECUTOR);
-        game.withdraw();
+        send(EXECUTOR, 0, abi.encodeCall(game.withdraw, ()), IGame.NothingOwed.selector);
+        send(STRANGER, 0, abi.encodeCall(game.withdraw, ()), IGame.NothingOwed.selector);
     }
 
-    function postClaimOf(uint256 layer) private returns (bytes32) {
-        lie(layer, 1);
-        return postClaim();
+    function test_calls_that_take_no_value_take_none() public {
+        bytes[4] memory calls = [
+            abi.encodeCall(game.withdraw, ()),
+            abi.encodeCall(game.advance, (jobId)),
+            abi.encodeCall(game.commit, (jobId, bytes32(0))),
+            abi.encodeCall(game.collectReward, (jobId))
+        ];
+        for (uint256 i; i < 4; ++i) {
+            vm.prank(STRANGER);
+            (bool done, bytes memory why) = address(game).call{value: 1}(calls[i]);
+            holds(!done && why.length == 0, "the ABI refuses");
+        }
+        vm.prank(STRANGER);
+        (bool sent,) = address(game).call{value: 1}("");
+        holds(!sent, "no gifts");
     }
 
     function test_attack_24_recipients_with_a_will_of_their_own() public {
         Recipient recipient = new Recipient(game);
         vm.deal(address(this), 10 ether);
-        bytes32 id = recipient.postJob{value: 1 ether}(programRoot, input, uint64(TIME + 1));
+        bytes32 id = recipient.postJob{value: 1 ether}(programRoot, input, now_() + 1);
         wait(1);
-        game.refund(id);
+        send(STRANGER, abi.encodeCall(game.refund, (id)));
         recipient.set(Recipient.Way.Revert);
         vm.expectRevert(IGame.TransferFailed.selector);
         recipient.withdraw();
@@ -335,48 +521,21 @@ contract LedgerTest is Fixture {
         vm.expectRevert(IGame.TransferFailed.selector);
         recipient.withdraw{gas: 1_000_000}();
         same(game.owed(address(recipient)), 1 ether, "still owed");
-        conserved();
         recipient.set(Recipient.Way.Reenter);
         recipient.withdraw();
         same(bytes32(recipient.seen()), bytes32(IGame.NothingOwed.selector), "nothing the second time");
         same(address(recipient).balance, 1 ether, "paid once");
-        conserved();
     }
 
     function test_attack_24_a_huge_answer_is_not_copied() public {
         Recipient recipient = new Recipient(game);
         vm.deal(address(this), 10 ether);
-        bytes32 id = recipient.postJob{value: 1 ether}(programRoot, input, uint64(TIME + 1));
+        bytes32 id = recipient.postJob{value: 1 ether}(programRoot, input, now_() + 1);
         wait(1);
-        game.refund(id);
+        send(STRANGER, abi.encodeCall(game.refund, (id)));
         recipient.set(Recipient.Way.Shout);
         // The recipient's memory costs it about 2 M gas; copying it again would double that.
         recipient.withdraw{gas: 3_200_000}();
         same(address(recipient).balance, 1 ether, "paid");
-    }
-
-    /// In = out + locked + burned after every call of a random sequence, refused ones among them.
-    function testFuzz_attack_23_conservation(uint256 seed) public {
-        bytes32 claimId = postClaim();
-        bytes32 id = open(claimId);
-        for (uint256 i; i < 30; ++i) {
-            uint256 what = pick(seed, i, 10);
-            if (what == 0) wait(pick(seed, 100 + i, 300));
-            bytes memory call = what == 1
-                ? abi.encodeCall(game.finalise, claimId)
-                : what == 2
-                    ? abi.encodeCall(game.timeout, id)
-                    : what == 3
-                        ? abi.encodeCall(game.reclaim, id)
-                        : what == 4 ? abi.encodeCall(game.refund, jobId) : abi.encodeCall(game.withdraw, ());
-            if (what == 5) call = abi.encodeCall(game.reveal, (id, state(id), new bytes32[](2)));
-            uint256 value;
-            if (what >= 6 && what < 8) (call, value) = (abi.encodeCall(game.open, (claimId, 0)), 0.1 ether + 1);
-            address[3] memory who = [EXECUTOR, CHALLENGER, REQUESTER];
-            vm.prank(who[pick(seed, 200 + i, 3)]);
-            (bool done, bytes memory answer) = address(game).call{value: value}(call);
-            if (done && what >= 6 && what < 8) id = abi.decode(answer, (bytes32));
-            conserved();
-        }
     }
 }

@@ -20,6 +20,10 @@ struct Op {
     uint8[4] depths;
     uint32 aIndex;
     uint32 bIndex;
+    uint8 aRank;
+    uint8 aExports;
+    uint8 bRank;
+    uint8 bExports;
     uint32 params;
     uint32 split;
     uint32[4] out;
@@ -41,7 +45,8 @@ library Model {
     function descriptor(Op memory op) public pure returns (bytes memory d) {
         d = abi.encodePacked(op.fold, uint8(1), op.outType, op.aType, op.bType, op.aKind, op.bKind, uint8(0));
         for (uint256 i; i < 4; ++i) d = abi.encodePacked(d, op.depths[i]);
-        d = abi.encodePacked(d, op.aIndex, op.bIndex, op.params, op.split, uint32(0));
+        d = abi.encodePacked(d, op.aIndex, op.bIndex, op.params, op.split);
+        d = abi.encodePacked(d, op.aRank, op.aExports, op.bRank, op.bExports);
         for (uint256 i; i < 4; ++i) d = abi.encodePacked(d, op.out[i]);
         for (uint256 i; i < 3; ++i) d = abi.encodePacked(d, op.red[i]);
         d = abi.encodePacked(d, op.pad);
@@ -56,12 +61,26 @@ library Model {
         assert(d.length == 192);
     }
 
+    /// SPEC 4.2: the descriptor and the roots of its constants, of which `roots` gives those of a, b and params.
+    function operatorBytes(Op memory op, bytes32[3] memory roots) internal pure returns (bytes memory d) {
+        d = descriptor(op);
+        if (op.aKind == 1) d = bytes.concat(d, roots[0]);
+        if (op.bKind == 1) d = bytes.concat(d, roots[1]);
+        d = bytes.concat(d, roots[2]);
+    }
+
     function operatorLeaf(bytes memory d) internal pure returns (bytes32) {
         return keccak256(bytes.concat(hex"03", d));
     }
 
-    function layerLeaf(bytes memory d, uint256 layer) public pure returns (bytes32) {
-        return keccak256(bytes.concat(hex"06", bytes4(uint32(layer)), hex"010100", operatorLeaf(d)));
+    /// be32(first) | count | n | positions
+    function head(uint256 first, uint256 count, uint8[] memory positions) internal pure returns (bytes memory h) {
+        h = abi.encodePacked(uint32(first), uint8(count), uint8(positions.length));
+        for (uint256 i; i < positions.length; ++i) h = bytes.concat(h, bytes1(positions[i]));
+    }
+
+    function layerLeaf(bytes memory head_, bytes32 operatorsRoot) internal pure returns (bytes32) {
+        return keccak256(bytes.concat(hex"06", head_, operatorsRoot));
     }
 
     function elements(Op memory op) internal pure returns (uint256) {

@@ -3,6 +3,7 @@ pragma solidity ^0.8.30;
 
 import {IGame} from "../sol/IGame.sol";
 import {IReferee} from "../sol/IReferee.sol";
+import {Phase} from "../sol/MatchWord.sol";
 import {Referee} from "../sol/Referee.sol";
 import {Base} from "./Base.sol";
 import {Model, Op, Window} from "./Model.sol";
@@ -12,14 +13,21 @@ import {Naive} from "./Naive.sol";
 contract RefereeTest is Base {
     struct Case {
         Op op;
-        bytes d;
+        bytes operator;
         uint256 e;
         bytes a;
         bytes b;
         bytes records;
-        IReferee.Roots roots;
+        bytes32 trace;
+        bytes32 list;
+        bytes32 input;
         IGame.Witness w;
     }
+
+    /// The layers of the trace, the operators of the layer, and the place of the operator in the program.
+    uint256 private constant LAYERS = 5;
+    uint256 private constant OPERATORS = 6;
+    uint256 private constant PLACE = 77;
 
     Referee private referee;
 
@@ -27,9 +35,62 @@ contract RefereeTest is Base {
         referee = new Referee();
     }
 
-    function step(Case memory c) private view returns (int256) {
-        return referee.step(c.roots, c.d, c.e, c.w);
+    // Asking, as the game does.
+
+    function word(Case memory c, uint256 tile, uint256 element, uint256 subject) private pure returns (uint256) {
+        c;
+        return tile << 16 | PLACE << 48 | OPERATORS << 184 | element << 192 | subject << 200;
     }
+
+    function ask(bytes memory call, Case memory c) private view returns (bool done, bytes memory answer) {
+        call = bytes.concat(call, abi.encode(IReferee.Context("claim", LAYERS, c.input, 0)));
+        return address(referee).staticcall(call);
+    }
+
+    function posted(Case memory c) private pure returns (IGame.Posted memory) {
+        return IGame.Posted("job", address(0xe), c.trace, "output");
+    }
+
+    function standing(Case memory c, uint256 word_) private pure returns (IGame.Standing memory) {
+        return IGame.Standing(word_, Model.operatorLeaf(c.operator), c.list);
+    }
+
+    /// Names the case's element, of which the claim says `value`.
+    function name(Case memory c, int256 value) private view returns (bool, bytes memory) {
+        uint256 size = Model.size(c.op.outType);
+        bytes memory tile = noise(5, 128);
+        Model.put(tile, c.e % (128 / size), c.op.outType, value);
+        uint256 tiles = (Model.elements(c.op) * size + 127) / 128;
+        IGame.Standing memory s = standing(c, word(c, c.e / (128 / size), 0, tiles));
+        IGame.Seat memory seat;
+        uint8 element = uint8(c.e % (128 / size));
+        bytes32[] memory none;
+        bytes memory call =
+            abi.encodeCall(IGame.name, (posted(c), 0, s, seat, tile, 0, none, element, c.operator, c.w));
+        return ask(call, c);
+    }
+
+    function judged(Case memory c, int256 value) private view returns (uint8 phase, bytes32 point) {
+        (bool done, bytes memory answer) = name(c, value);
+        if (!done) {
+            assembly ("memory-safe") {
+                revert(add(answer, 32), mload(answer))
+            }
+        }
+        uint256 e;
+        int256 said;
+        (phase, e, said, point) = abi.decode(answer, (uint8, uint256, int256, bytes32));
+        same(e, c.e, "element");
+        same(said, value, "value");
+    }
+
+    function refused(Case memory c, bytes4 refusal) private view {
+        (bool done, bytes memory why) = name(c, 0);
+        holds(!done, "refused");
+        same(bytes32(bytes4(why)), bytes32(refusal), "refusal");
+    }
+
+    // Drawing.
 
     function u32s(uint256 seed, uint256 salt, uint256 below) private pure returns (uint32) {
         return uint32(pick(seed, salt, below));
@@ -39,10 +100,10 @@ contract RefereeTest is Base {
         op.fold = 1 + uint8(pick(seed, 0, 4));
         op.outType = 1 + uint8(pick(seed, 1, 3));
         op.aType = 1 + uint8(pick(seed, 2, 3));
-        op.aKind = pick(seed, 3, 2) == 0 ? 0 : 2;
+        op.aKind = uint8(pick(seed, 3, 4));
         bool two = op.fold == 1 || op.fold == 4;
-        if (two) (op.bType, op.bKind) = (1 + uint8(pick(seed, 4, 3)), 1);
-        if (pick(seed, 5, 2) == 0) (op.aType, op.bType) = (1, two ? 1 : 0);
+        if (two) (op.bType, op.bKind) = (1 + uint8(pick(seed, 4, 3)), uint8(pick(seed, 6, 4)));
+        if (pick(seed, 5, 2) == 0) (op.aType, op.bType) = (1 + uint8(pick(seed, 7, 2)), two ? 1 : 0);
         for (uint256 i; i < 4; ++i) {
             op.out[i] = 1 + u32s(seed, 10 + i, 3);
             op.a[1 + i] = u32s(seed, 20 + i, 40);
@@ -70,8 +131,9 @@ contract RefereeTest is Base {
         if (op.fold == 3) op.pad = op.aType == 1 ? -128 : op.aType == 2 ? -32768 : type(int32).min;
         else if (pick(seed, 82, 3) == 0) op.pad = int32(int256(pick(seed, 83, 256))) - 128;
         if (op.fold == 4) (op.scaleA, op.scaleB) = (int32(u32s(seed, 84, 1 << 31)), -int32(u32s(seed, 85, 1 << 31)));
-        (op.lo, op.hi) = (type(int32).min, type(int32).max);
-        op.split = 1 + u32s(seed, 86, uint32(Model.terms(op)));
+        (op.lo, op.hi) = op.outType == 1 ? (int32(-128), int32(127)) : (int32(-32768), int32(32767));
+        if (op.outType == 3) (op.lo, op.hi) = (type(int32).min, type(int32).max);
+        op.split = uint32(Model.terms(op));
     }
 
     function _extent(uint32[8] memory map, Op memory op) private pure returns (uint256 n) {
@@ -87,45 +149,74 @@ contract RefereeTest is Base {
         c.op = op;
         c.a = noise(seed ^ 1, elements * Model.size(op.aType));
         c.b = noise(seed ^ 2, _extent(op.b, op) * (op.bType == 0 ? 1 : Model.size(op.bType)));
-        uint256 records = 1;
-        for (uint256 i; i < 4; ++i) records += (op.out[i] - 1) * op.p[i];
-        for (uint256 i; i < records; ++i) {
-            uint256 r = pick(seed, 5000 + i, type(uint256).max);
-            c.records = bytes.concat(c.records, Model.record(int32(uint32(r)), 1 | uint32(r >> 33), uint8(1 + (r >> 64) % 62)));
-        }
+        // One input is one tensor.
+        if (op.bType != 0 && op.aKind == 0 && op.bKind == 0) op.bKind = 1;
+        _records(c, seed);
         c.e = pick(seed, 90, Model.elements(op));
-        bytes32[] memory aLeaves = Naive.leavesOf(c.a);
-        bytes32[] memory bLeaves = Naive.leavesOf(c.b);
-        bytes32[] memory pLeaves = Naive.leavesOf(c.records);
-        op.depths[1] = uint8(Naive.depth(aLeaves.length));
-        if (op.bType != 0) op.depths[2] = uint8(Naive.depth(bLeaves.length));
-        op.depths[3] = uint8(Naive.depth(pLeaves.length));
-        bytes32[] memory constants = new bytes32[](3);
-        (constants[0], constants[1], constants[2]) = (Naive.root(bLeaves), Naive.root(pLeaves), keccak256("other"));
-        op.params = 1;
-        c.roots.constants = Naive.root(constants);
-        c.roots.constantsDepth = 2;
-        bytes32[] memory layers = new bytes32[](5);
-        for (uint256 i; i < 5; ++i) layers[i] = keccak256(abi.encode(seed, "layer", i));
-        layers[3] = Naive.root(aLeaves);
-        if (op.aKind == 0) {
-            c.roots.input = layers[3];
-        } else {
-            c.roots.trace = Naive.root(layers);
-            c.roots.traceDepth = 3;
-            op.aIndex = 3;
-        }
-        c.d = Model.descriptor(op);
-        bool[] memory known = new bool[](pLeaves.length);
-        known[Model.recordAddress(op, c.e) * 16 / 128] = true;
-        c.w.params = Naive.open(c.records, known, Naive.path(constants, 1));
-        _operands(c, 0, Model.terms(op), Naive.path(layers, 3), Naive.path(constants, 0), seed);
+        finish(c, seed, 0, Model.terms(op));
     }
 
-    function _operands(Case memory c, uint256 from, uint256 to, bytes32[] memory aPath, bytes32[] memory bPath, uint256 seed)
+    function _records(Case memory c, uint256 seed) private pure {
+        uint256 records = 1;
+        for (uint256 i; i < 4; ++i) records += (c.op.out[i] - 1) * c.op.p[i];
+        for (uint256 i; i < records; ++i) {
+            uint256 r = pick(seed, 5000 + i, type(uint256).max);
+            bytes memory record = Model.record(int32(uint32(r)), 1 | uint32(r >> 33), uint8(1 + (r >> 64) % 62));
+            c.records = bytes.concat(c.records, record);
+        }
+    }
+
+    /// Commits to the operands, and opens what the terms from … to need.
+    function finish(Case memory c, uint256 seed, uint256 from, uint256 to) private pure {
+        Op memory op = c.op;
+        op.depths[1] = uint8(Naive.depth((c.a.length + 127) / 128));
+        op.depths[2] = op.bType == 0 ? 0 : uint8(Naive.depth((c.b.length + 127) / 128));
+        op.depths[3] = uint8(Naive.depth((c.records.length + 127) / 128));
+        bytes32[] memory layers = new bytes32[](LAYERS);
+        bytes32[] memory list = new bytes32[](OPERATORS);
+        for (uint256 i; i < LAYERS; ++i) layers[i] = keccak256(abi.encode(seed, "layer", i));
+        for (uint256 i; i < OPERATORS; ++i) list[i] = keccak256(abi.encode(seed, "list", i));
+        bytes32[3] memory roots = [Naive.root(Naive.leavesOf(c.a)), 0, Naive.root(Naive.leavesOf(c.records))];
+        if (op.bType != 0) roots[1] = Naive.root(Naive.leavesOf(c.b));
+        bytes32[] memory others = new bytes32[](pick(seed, 95, 4));
+        for (uint256 i; i < others.length; ++i) others[i] = keccak256(abi.encode(seed, "other", i));
+        if (op.aKind == 0) c.input = roots[0];
+        if (op.bType != 0 && op.bKind == 0) c.input = roots[1];
+        if (op.aKind == 2) (op.aIndex, op.aRank, op.aExports) = _export(layers, roots[0], 3, others, seed);
+        if (op.bKind == 2) (op.bIndex, op.bRank, op.bExports) = _export(layers, roots[1], 1, others, ~seed);
+        if (op.aKind == 3) (list[4], op.aIndex) = (roots[0], 4);
+        if (op.bKind == 3) (list[5], op.bIndex) = (roots[1], 5);
+        (c.trace, c.list) = (Naive.root(layers), Naive.root(list));
+        c.operator = Model.operatorBytes(op, roots);
+        _open(c, seed, from, to);
+        if (op.aKind == 2) c.w.a.rootPath = _join(others, Naive.path(layers, 3));
+        if (op.aKind == 3) c.w.a.rootPath = Naive.path(list, 4);
+        if (op.bKind == 2) c.w.b.rootPath = _join(others, Naive.path(layers, 1));
+        if (op.bKind == 3) c.w.b.rootPath = Naive.path(list, 5);
+    }
+
+    function _export(bytes32[] memory layers, bytes32 root, uint256 layer, bytes32[] memory others, uint256 seed)
         private
         pure
+        returns (uint32, uint8, uint8)
     {
+        bytes32[] memory all = new bytes32[](others.length + 1);
+        uint256 rank = pick(seed, 96, all.length);
+        for (uint256 i; i < all.length; ++i) all[i] = i == rank ? root : others[i < rank ? i : i - 1];
+        layers[layer] = Naive.exportsLeaf(all);
+        return (uint32(layer), uint8(rank), uint8(all.length));
+    }
+
+    function _join(bytes32[] memory x, bytes32[] memory y) private pure returns (bytes32[] memory z) {
+        z = new bytes32[](x.length + y.length);
+        for (uint256 i; i < z.length; ++i) z[i] = i < x.length ? x[i] : y[i - x.length];
+    }
+
+    function _open(Case memory c, uint256 seed, uint256 from, uint256 to) private pure {
+        bytes32[] memory none;
+        bool[] memory known = new bool[]((c.records.length + 127) / 128);
+        known[Model.recordAddress(c.op, c.e) * 16 / 128] = true;
+        c.w.params = Naive.open(c.records, known, none);
         bool[] memory aKnown = new bool[]((c.a.length + 127) / 128);
         bool[] memory bKnown = new bool[]((c.b.length + 127) / 128);
         bool any;
@@ -136,8 +227,8 @@ contract RefereeTest is Base {
         }
         // Tiles that nobody reads may be opened too.
         if (!any || pick(seed, 91, 4) == 0) aKnown[pick(seed, 92, aKnown.length)] = true;
-        c.w.a = Naive.open(c.a, aKnown, c.op.aKind == 0 ? new bytes32[](0) : aPath);
-        if (c.op.bType != 0) c.w.b = Naive.open(c.b, bKnown, bPath);
+        c.w.a = Naive.open(c.a, aKnown, none);
+        if (c.op.bType != 0) c.w.b = Naive.open(c.b, bKnown, none);
     }
 
     function right(Case memory c) private pure returns (int256) {
@@ -147,32 +238,72 @@ contract RefereeTest is Base {
 
     function testFuzz_step(uint256 seed) public view {
         Case memory c = make(seed);
-        same(step(c), right(c), "step");
+        int256 value = right(c);
+        (uint8 phase, bytes32 point) = judged(c, value);
+        same(phase, Phase.LOST, "right");
+        same(point, 0, "no point");
+        int256 wrong = value ^ 1;
+        (phase, point) = judged(c, wrong);
+        same(phase, Phase.WON, "wrong");
+        uint256 size = Model.size(c.op.outType);
+        // The noise that stands before the element.
+        bytes memory before = new bytes(c.e % (128 / size) * size);
+        bytes memory tile = noise(5, 128);
+        for (uint256 i; i < before.length; ++i) before[i] = tile[i];
+        bytes memory where = abi.encode(PLACE, c.op.depths[0], size, c.e, value, keccak256(before));
+        same(point, keccak256(where), "point");
     }
 
     function testFuzz_segments_and_fold(uint256 seed) public view {
         Case memory c = make(seed);
+        c.op.split = 1 + uint32(pick(seed, 86, Model.terms(c.op)));
+        finish(c, seed, 0, Model.terms(c.op));
         IGame.Opened memory record = c.w.params;
         IGame.Opened memory none;
         c.w.params = none;
         uint256 k = Model.terms(c.op);
         bytes memory sums;
-        bool small = true;
         for (uint256 i; i * c.op.split < k; ++i) {
             uint256 end = (i + 1) * c.op.split < k ? (i + 1) * c.op.split : k;
             int256 partial_ = Model.fold(c.op, c.e, i * c.op.split, end, c.a, c.b);
-            if (partial_ >= 1 << 62 || partial_ <= -1 << 62) small = false;
-            if (!small) break;
-            if (i < 6) same(referee.segment(c.roots, c.d, c.e, i, c.w), partial_, "segment");
+            // An operator drawn at random may be beyond the bounds of a legal one.
+            if (partial_ >= 1 << 62 || partial_ <= -1 << 62) return;
             sums = bytes.concat(sums, bytes8(uint64(int64(partial_))));
         }
-        // An operator drawn at random may be beyond the bounds of a legal one.
-        if (small) same(referee.fold(c.roots, c.d, c.e, sums, record), right(c), "fold");
+        for (uint256 i; i < 6 && i * 8 < sums.length; ++i) {
+            holds(_segment(c, sums, i), "right");
+            sums[i * 8 + 7] ^= 0x01;
+            holds(!_segment(c, sums, i), "wrong");
+            sums[i * 8 + 7] ^= 0x01;
+        }
+        same(bytes32(_fold(c, sums, record, right(c))), 0, "fold");
+        same(bytes32(_fold(c, sums, record, right(c) ^ 1)), IGame.FoldMismatch.selector, "another value");
     }
 
-    function refused(Case memory c, bytes4 refusal) private {
-        vm.expectRevert(refusal);
-        referee.step(c.roots, c.d, c.e, c.w);
+    function _named(Case memory c, int256 value) private pure returns (IGame.Standing memory) {
+        uint256 perTile = 128 / Model.size(c.op.outType);
+        return standing(c, word(c, c.e / perTile, c.e % perTile, uint32(int32(value))));
+    }
+
+    function _segment(Case memory c, bytes memory sums, uint256 index) private view returns (bool) {
+        IGame.Standing memory s = _named(c, 0);
+        IGame.Seat memory seat;
+        bytes memory call =
+            abi.encodeCall(IGame.segment, (posted(c), 0, s, seat, c.operator, sums, uint32(index), c.w));
+        (bool done, bytes memory answer) = ask(call, c);
+        holds(done, "segment");
+        return abi.decode(answer, (bool));
+    }
+
+    function _fold(Case memory c, bytes memory sums, IGame.Opened memory record, int256 value)
+        private
+        view
+        returns (bytes4)
+    {
+        IGame.Standing memory s = _named(c, value);
+        bytes memory call = abi.encodeCall(IGame.fold, (posted(c), 0, s, 0, c.operator, sums, record, ""));
+        (bool done, bytes memory why) = ask(call, c);
+        return done ? bytes4(0) : bytes4(why);
     }
 
     function _bit(bytes memory data, uint256 seed, uint256 salt) private pure {
@@ -185,7 +316,7 @@ contract RefereeTest is Base {
         return true;
     }
 
-    function testFuzz_an_altered_bit_is_refused(uint256 seed) public {
+    function testFuzz_an_altered_bit_is_refused(uint256 seed) public view {
         for (uint256 part; part < 5; ++part) {
             Case memory c = make(seed);
             uint256 which = pick(seed, 200 + part, 3);
@@ -196,12 +327,12 @@ contract RefereeTest is Base {
             else if (part == 1) _bit(o.indices, seed, 210);
             else if (part == 2) altered = _bit(o.proof, seed, 210);
             else if (part == 3) altered = _bit(o.rootPath, seed, 210);
-            else o.root ^= bytes32(uint256(1) << pick(seed, 210, 256));
+            else o.rootPath = _join(o.rootPath, new bytes32[](1));
             if (altered) refused(c, IGame.BadOpening.selector);
         }
     }
 
-    function test_counts() public {
+    function test_counts() public view {
         Case memory c = make(3);
         c.w.a.tiles = bytes.concat(c.w.a.tiles, hex"00");
         refused(c, IGame.WrongCount.selector);
@@ -221,16 +352,11 @@ contract RefereeTest is Base {
         refused(c, IGame.BadOpening.selector);
     }
 
-    function test_a_descriptor_of_another_length() public {
-        Case memory c = make(3);
-        c.d = bytes.concat(c.d, hex"00");
-        refused(c, IGame.WrongLength.selector);
-    }
-
     /// A dot of two long rows, of which one tile is held back.
-    function test_a_missing_tile() public {
+    function test_a_missing_tile() public view {
         Case memory c = rows();
-        same(step(c), right(c), "row");
+        (uint8 phase,) = judged(c, right(c));
+        same(phase, Phase.LOST, "row");
         for (uint256 gone; gone < 5; ++gone) {
             c = rows();
             bool[] memory known = new bool[](5);
@@ -238,7 +364,7 @@ contract RefereeTest is Base {
             c.w.a = Naive.open(c.a, known, new bytes32[](0));
             refused(c, IGame.WitnessMissing.selector);
             c = rows();
-            c.w.b = Naive.open(c.b, known, c.w.b.rootPath);
+            c.w.b = Naive.open(c.b, known, new bytes32[](0));
             refused(c, IGame.WitnessMissing.selector);
         }
     }
@@ -249,51 +375,72 @@ contract RefereeTest is Base {
         op.out = [uint32(1), 1, 1, 1];
         op.red = [uint32(1), 1, 600];
         (op.a[0], op.a[7], op.b[0], op.b[7]) = (3, 1, 40, 1);
-        (op.lo, op.hi, op.split, op.params) = (type(int32).min, type(int32).max, 600, 1);
-        op.depths = [0, 3, 3, 0];
+        (op.lo, op.hi, op.split) = (type(int32).min, type(int32).max, 600);
         (c.op, c.a, c.b, c.records) = (op, noise(1, 640), noise(2, 640), Model.record(-5, 7, 3));
-        bytes32[] memory constants = new bytes32[](2);
-        constants[0] = Naive.root(Naive.leavesOf(c.b));
-        constants[1] = Naive.root(Naive.leavesOf(c.records));
-        c.roots.input = Naive.root(Naive.leavesOf(c.a));
-        c.roots.constants = Naive.root(constants);
-        c.roots.constantsDepth = 1;
-        c.d = Model.descriptor(op);
-        bool[] memory known = new bool[](1);
-        known[0] = true;
-        c.w.params = Naive.open(c.records, known, Naive.path(constants, 1));
-        _operands(c, 0, 600, new bytes32[](0), Naive.path(constants, 0), 1);
+        finish(c, 1, 0, 600);
     }
 
-    function test_what_is_not_read_must_be_empty() public {
+    function test_what_is_not_read_must_be_empty() public view {
         Case memory c = rows();
-        IGame.Witness memory w = c.w;
-        vm.expectRevert(IGame.WitnessExtra.selector);
-        referee.segment(c.roots, c.d, 0, 0, w);
         c.op.fold = 2;
-        c.op.bType = 0;
-        c.d = Model.descriptor(c.op);
+        (c.op.bType, c.op.bKind) = (0, 0);
+        finish(c, 1, 0, 600);
         refused(c, IGame.WitnessExtra.selector);
         IGame.Opened memory none;
         c.w.b = none;
-        same(step(c), right(c), "sum");
-        c.w.b.root = bytes32(uint256(1));
+        (uint8 phase,) = judged(c, right(c));
+        same(phase, Phase.LOST, "sum");
+        c.w.b.rootPath = new bytes32[](1);
         refused(c, IGame.WitnessExtra.selector);
     }
 
-    function test_no_legal_fold() public {
+    function test_kinds_and_exports_that_do_not_exist() public view {
+        for (uint256 i; i < 5; ++i) {
+            Case memory c = rows();
+            if (i == 0) c.op.aKind = 4;
+            if (i == 1) (c.op.aKind, c.op.aExports, c.op.aRank) = (2, 0, 0);
+            if (i == 2) (c.op.aKind, c.op.aExports, c.op.aRank) = (2, 1, 1);
+            if (i == 3) (c.op.aKind, c.op.aExports) = (2, 9);
+            if (i == 4) (c.op.aKind, c.op.aIndex) = (3, 8);
+            bytes32[3] memory roots = [bytes32(0), Naive.root(Naive.leavesOf(c.b)), Naive.root(Naive.leavesOf(c.records))];
+            c.operator = Model.operatorBytes(c.op, roots);
+            refused(c, IGame.BadOpening.selector);
+        }
+    }
+
+    function test_no_legal_fold() public view {
         Case memory c = rows();
         c.op.fold = 5;
-        c.d = Model.descriptor(c.op);
+        finish(c, 1, 0, 600);
         refused(c, IGame.WrongDescriptor.selector);
         c = rows();
-        c.op.red = [uint32(1), 0, 600];
-        c.d = Model.descriptor(c.op);
+        // K = 0: red[1] of word 1.
+        c.operator[55] = 0;
         refused(c, IGame.WrongDescriptor.selector);
         c = rows();
         IGame.Opened memory none;
-        (c.op.bType, c.w.b) = (0, none);
-        c.d = Model.descriptor(c.op);
+        (c.op.bType, c.op.bKind) = (0, 0);
+        finish(c, 1, 0, 600);
+        c.w.b = none;
         refused(c, IGame.WrongDescriptor.selector);
+    }
+
+    /// The widest legal witness: 192 tiles of each operand fit a transaction.
+    function test_attack_29_the_largest_witness() public view {
+        Op memory op;
+        (op.fold, op.outType, op.aType, op.bType, op.bKind) = (1, 3, 2, 1, 1);
+        op.out = [uint32(1), 1, 1, 1];
+        op.red = [uint32(1), 1, 12_288];
+        (op.a[7], op.b[7]) = (1, 1);
+        (op.lo, op.hi, op.split) = (type(int32).min, type(int32).max, 12_288);
+        Case memory c;
+        (c.op, c.a, c.b, c.records) = (op, noise(1, 192 * 128), noise(2, 96 * 128), Model.record(-5, 7, 3));
+        finish(c, 1, 0, 12_288);
+        int256 value = right(c);
+        uint256 before = gasleft();
+        (uint8 phase,) = judged(c, value);
+        same(phase, Phase.LOST, "right");
+        // A transaction has 16.7 M, of which 36,864 bytes of tiles take 1.5 M.
+        holds(before - gasleft() < 5_000_000, "it fits a transaction");
     }
 }

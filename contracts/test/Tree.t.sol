@@ -7,12 +7,16 @@ import {Naive} from "./Naive.sol";
 
 /// The library reads calldata, so it is called from outside.
 contract TreeCaller {
-    function leafOf(bytes calldata tile) external pure returns (bytes32) {
-        return Tree.leafOf(tile);
+    function tagged(uint8 domain, bytes calldata data) external pure returns (bytes32) {
+        return Tree.tagged(domain, data);
     }
 
     function foldUp(bytes32[] calldata nodes) external pure returns (bytes32) {
         return Tree.foldUp(nodes);
+    }
+
+    function ofNodes(bytes32[] calldata nodes, uint256 depth) external pure returns (bytes32) {
+        return Tree.ofNodes(nodes, depth);
     }
 
     function opens(bytes32 root, uint256 depth, uint256 index, bytes32 leaf, bytes32[] calldata path)
@@ -23,18 +27,16 @@ contract TreeCaller {
         return Tree.opens(root, depth, index, leaf, path);
     }
 
-    function opensMany(
-        bytes32 root,
-        uint256 depth,
-        bytes calldata indices,
-        bytes calldata tiles,
-        bytes32[] calldata proof
-    ) external pure returns (bool) {
-        return Tree.opensMany(root, depth, indices, tiles, proof);
+    function rootOfMany(uint256 depth, bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
+        external
+        pure
+        returns (bool, bytes32)
+    {
+        return Tree.rootOfMany(depth, indices, tiles, proof);
     }
 
-    function ofBytes(bytes calldata data) external pure returns (bytes32) {
-        return Tree.ofBytes(data);
+    function ofBytes(bytes calldata data, uint256 depth) external pure returns (bytes32) {
+        return Tree.ofBytes(data, depth);
     }
 }
 
@@ -54,7 +56,8 @@ contract TreeTest is Base {
     }
 
     function opens(Opening memory o) private view returns (bool) {
-        return tree.opensMany(o.root, o.depth, o.indices, o.tiles, o.proof);
+        (bool ok, bytes32 root) = tree.rootOfMany(o.depth, o.indices, o.tiles, o.proof);
+        return ok && root == o.root;
     }
 
     function leaves(uint256 seed, uint256 count) private pure returns (bytes32[] memory all) {
@@ -64,7 +67,7 @@ contract TreeTest is Base {
 
     function test_leaf_and_inner() public view {
         bytes memory tile = noise(7, 128);
-        same(tree.leafOf(tile), Naive.leaf(tile), "leaf");
+        same(tree.tagged(0, tile), Naive.leaf(tile), "leaf");
         same(Tree.inner(bytes32(uint256(1)), bytes32(uint256(2))), Naive.inner(bytes32(uint256(1)), bytes32(uint256(2))), "inner");
     }
 
@@ -84,16 +87,29 @@ contract TreeTest is Base {
         }
     }
 
+    /// Fewer leaves than the tree has room for, in a tree as deep as it likes.
+    function test_padding_fills_the_tree() public view {
+        for (uint256 depth; depth < 6; ++depth) {
+            for (uint256 count = 1; count <= 1 << depth; ++count) {
+                bytes32[] memory nodes = leaves(depth, count);
+                same(tree.ofNodes(nodes, depth), Naive.node(nodes, depth, 0), "nodes");
+            }
+        }
+        bytes memory three = noise(9, 384);
+        same(tree.ofBytes(three, 2), Naive.root(Naive.leavesOf(three)), "tiles");
+        same(tree.ofBytes(three, 7), Naive.node(Naive.leavesOf(three), 7, 0), "deeper");
+    }
+
     function testFuzz_root_of_bytes(uint256 seed, uint16 length) public view {
         bytes memory data = noise(seed, length % 3000);
-        same(tree.ofBytes(data), Naive.root(Naive.leavesOf(data)), "root");
+        same(tree.ofBytes(data, Naive.depth((data.length + 127) / 128)), Naive.root(Naive.leavesOf(data)), "root");
     }
 
     function test_root_of_bytes_at_tile_edges() public view {
         for (uint256 tiles = 1; tiles < 10; ++tiles) {
             for (uint256 d; d < 3; ++d) {
                 bytes memory data = noise(tiles, tiles * 128 - 1 + d);
-                same(tree.ofBytes(data), Naive.root(Naive.leavesOf(data)), "root");
+                same(tree.ofBytes(data, Naive.depth((data.length + 127) / 128)), Naive.root(Naive.leavesOf(data)), "root");
             }
         }
     }
@@ -162,21 +178,21 @@ contract TreeTest is Base {
         bytes32[] memory all = Naive.leavesOf(data);
         bytes memory turned = bytes.concat(Naive.tileAt(data, 1), Naive.tileAt(data, 0));
         bytes32 root = Naive.root(all);
-        holds(tree.opensMany(root, 1, hex"0000000000000001", data, new bytes32[](0)), "in order");
+        holds(opens(Opening(root, 1, hex"0000000000000001", data, new bytes32[](0))), "in order");
         // Each of the two would lead to the root by itself.
         bytes32[] memory proof = new bytes32[](2);
         (proof[0], proof[1]) = (all[0], all[1]);
-        holds(!tree.opensMany(root, 1, hex"0000000100000000", turned, proof), "turned");
+        holds(!opens(Opening(root, 1, hex"0000000100000000", turned, proof)), "turned");
         bytes memory twice = bytes.concat(Naive.tileAt(data, 0), Naive.tileAt(data, 0));
         proof[0] = all[1];
-        holds(!tree.opensMany(root, 1, hex"0000000000000000", twice, proof), "twice");
+        holds(!opens(Opening(root, 1, hex"0000000000000000", twice, proof)), "twice");
     }
 
     /// The bytes of an inner node are no tile's, and a tile's leaf is no node's: the first byte tells them apart.
     function test_attack_09_second_preimage_across_domains() public view {
         bytes32[] memory all = leaves(1, 4);
         bytes memory level = abi.encodePacked(all[0], all[1], all[2], all[3]);
-        holds(tree.leafOf(level) != Naive.node(all, 2, 0), "four nodes are no tile");
+        holds(tree.tagged(0, level) != Naive.node(all, 2, 0), "four nodes are no tile");
         holds(keccak256(bytes.concat(hex"01", level)) != Naive.node(all, 2, 0), "nor a node of four");
         bytes32[] memory path = new bytes32[](1);
         path[0] = Naive.node(all, 1, 1);

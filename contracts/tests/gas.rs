@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{CHALLENGER, EXECUTOR, FEE, REQUESTER, STRANGER, World, trace};
-use narrows_bisection::{Account, BlockTime, Call, MatchId, Wei};
+use common::{EXECUTOR, FEE, REQUESTER, STRANGER, World};
+use narrows_bisection::{BlockTime, Call, Wei};
 use narrows_commitment::{Digest, ProgramRoot};
 use narrows_contracts::{ChainError, Receipt};
 
@@ -20,8 +20,7 @@ fn wide(world: &mut World, elements: u32) -> ProgramRoot {
     let mut header = world.program.header_bytes().to_vec();
     header[16..20].copy_from_slice(&elements.to_be_bytes());
     let layers_root = world.program.layers_root();
-    let constants_root = world.program.constants_tree().root();
-    let receipt = world.send(STRANGER, Wei(0), Call::Register { header, layers_root, constants_root });
+    let receipt = world.send(STRANGER, Wei(0), Call::Register { header, layers_root });
     match common::only(&receipt) {
         narrows_bisection::Event::Registered { program } => *program,
         other => panic!("{other:?}"),
@@ -52,25 +51,19 @@ fn a_transaction_has_a_limit_inside_too() {
     assert_eq!(error, ChainError::OutOfGas { call: "postJob", limit: 16_777_216 });
 }
 
-/// A job, a claim, a match, a timeout, a withdrawal.
+/// A job, a commitment, a claim, its end, a withdrawal.
 fn story() -> Vec<Receipt> {
     let mut world = World::new();
-    let bond = |account: Account, world: &World| match account {
-        EXECUTOR => narrows_contracts::Chain::parameters(&world.chain).executor_bond,
-        _ => narrows_contracts::Chain::parameters(&world.chain).challenger_bond,
-    };
     let mut receipts = vec![world.send(REQUESTER, FEE, world.post_job(1))];
     let job = world.job_id(1);
-    let call = world.post_claim(job);
-    receipts.push(world.send(EXECUTOR, bond(EXECUTOR, &world), call));
-    let claim = world.claim_id(job, EXECUTOR);
-    let call = Call::Open { claim, commitment: Digest::default() };
-    receipts.push(world.send(CHALLENGER, bond(CHALLENGER, &world), call));
-    let match_id = MatchId(common::hash(&[claim.0.0, common::number(0)]));
-    let (state, nodes) = (world.state_of(match_id), trace().descendants(1, 0, 1));
-    receipts.push(world.send(EXECUTOR, Wei(0), Call::Reveal { match_id, state, nodes }));
+    let (stake, commitment) = world.commit_claim(job);
+    let committed = world.send(EXECUTOR, stake, commitment);
+    world.advance(1);
+    let claim = world.post_claim(job, committed.time);
+    receipts.extend([committed, world.send(EXECUTOR, Wei(0), claim)]);
     world.advance(1_000_000);
-    receipts.push(world.send(STRANGER, Wei(0), Call::Finalise { claim }));
+    let posted = world.posted(job);
+    receipts.push(world.send(STRANGER, Wei(0), Call::Finalise { posted }));
     receipts.push(world.send(EXECUTOR, Wei(0), Call::Withdraw));
     receipts
 }

@@ -39,10 +39,16 @@ fn a_chain_goes_on_where_it_stopped() {
     assert_eq!((world.state(), world.chain.events_from(0), world.chain.job(job), world.chain.game()), seen);
     assert_eq!(world.chain.parameters(), Parameters::default());
     // It goes on exactly as one that never stopped: identifiers, gas and events.
-    let bond = world.chain.parameters().executor_bond;
-    let (claim, other) = (world.post_claim(job), twin.post_claim(job));
-    assert_eq!(world.send(EXECUTOR, bond, claim), twin.send(EXECUTOR, bond, other));
-    let claim = world.claim_id(job, EXECUTOR);
+    let claimed = [&mut world, &mut twin].map(|world| {
+        let (stake, commitment) = world.commit_claim(job);
+        let committed = world.send(EXECUTOR, stake, commitment);
+        world.advance(1);
+        let claim = world.post_claim(job, committed.time);
+        (committed, world.send(EXECUTOR, Wei(0), claim))
+    });
+    assert_eq!(claimed[0], claimed[1]);
+    let claim = world.claim_id(job);
+    assert!(world.chain.claim(claim).expect("a view").is_some(), "the claim is known by its id");
     assert_eq!(world.chain.claim(claim), twin.chain.claim(claim));
 }
 

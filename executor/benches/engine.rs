@@ -1,11 +1,11 @@
-//! The native engine's throughput. Criterion's elements are multiply-accumulates (terms), so "Gelem/s" reads as GMAC/s.
+//! The native engine's throughput, by kernel of this CPU: `engine::operator/shape/kernel`. Criterion's elements are multiply-accumulates (terms), so "Gelem/s" reads as GMAC/s.
 //!
 //!     cargo bench -p narrows-executor --bench engine
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use narrows_executor::engine::Engine;
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use narrows_executor::engine::{Engine, Kernel};
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Meta, Operand, Operator, Params, Program,
+    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
     ProgramParts, Source, TensorType, Window, record,
 };
 
@@ -22,7 +22,8 @@ impl Builder {
         let records = Constant { dtype: DType::Params, bytes: record::encode(1000, 3 << 20, 30).to_vec() };
         let parts = ProgramParts {
             input,
-            layers: vec![],
+            operators: vec![],
+            groups: vec![],
             constants: vec![records],
             reveal_bits: 4,
             meta: Meta::default(),
@@ -31,9 +32,9 @@ impl Builder {
     }
 
     fn newest(&self) -> Source {
-        match self.parts.layers.len() as u32 {
+        match self.parts.operators.len() as u32 {
             0 => Source::Input,
-            layers => Source::Layer(LayerIndex(layers - 1)),
+            operators => Source::Operator(OperatorIndex(operators - 1)),
         }
     }
 
@@ -44,7 +45,7 @@ impl Builder {
     }
 
     fn push(mut self, fold: Fold, out: [u32; 4], red: [u32; 3], a: IndexMap, b: Option<Operand>) -> Self {
-        self.parts.layers.push(Operator {
+        self.parts.operators.push(Operator {
             fold,
             dtype: DType::I8,
             out,
@@ -63,12 +64,12 @@ impl Builder {
         self
     }
 
-    /// The newest layer's windows over the image, with "same" padding.
+    /// The newest operator's windows over the image, with "same" padding.
     fn windowed(mut self, kernel: u32, stride: u16) -> Self {
         let [height, width, channels] = self.image;
         let offset = (kernel / 2) as u16;
         let window = |limit, step| Window { limit, stride: step, out_step: stride, red_step: 1, offset };
-        let op = self.parts.layers.last_mut().expect("a layer");
+        let op = self.parts.operators.last_mut().expect("an operator");
         op.windows = [window(height, width * channels), window(width, channels)];
         self.image = [op.out[0], op.out[1], op.out[2] * op.out[3]];
         self
@@ -117,20 +118,27 @@ impl Builder {
     fn add(self) -> Self {
         let [height, width, channels] = self.image;
         let map = IndexMap { base: 0, out: [width * channels, channels, 0, 1], red: [0; 3] };
-        let before = LayerIndex(self.parts.layers.len() as u32 - 2);
-        let b = Operand { source: Source::Layer(before), dtype: DType::I8, map };
+        let before = OperatorIndex(self.parts.operators.len() as u32 - 2);
+        let b = Operand { source: Source::Operator(before), dtype: DType::I8, map };
         self.push(Fold::Pair, [height, width, 1, channels], [1; 3], map, Some(b))
     }
 
     fn bench(self, criterion: &mut Criterion, name: &str) {
-        let program = Program::new(self.parts).expect("legal");
+        let program =
+            Program::new(ProgramParts { groups: vec![1; self.parts.operators.len()], ..self.parts })
+                .expect("legal");
         let input: Vec<u8> = (0..program.header().input.bytes()).map(|i| (i * 37 % 251) as u8).collect();
-        let engine = Engine::new(&program);
-        let terms = program.layers().iter().map(|op| op.elements() * op.terms()).sum();
+        let terms = program.operators().iter().map(|op| op.elements() * op.terms()).sum();
         let (group, name) = name.split_once('/').expect("group/name");
         let mut group = criterion.benchmark_group(format!("engine::{group}"));
         group.throughput(Throughput::Elements(terms));
-        group.bench_function(name, |bencher| bencher.iter(|| engine.run(&input).expect("the input fits")));
+        for kernel in Kernel::available() {
+            let engine = Engine::with(&program, kernel);
+            let mut workspace = engine.workspace([]).expect("memory");
+            group.bench_function(BenchmarkId::new(name, kernel.name()), |bencher| {
+                bencher.iter(|| engine.run_in(&mut workspace, &input).expect("the input fits"));
+            });
+        }
         group.finish();
     }
 }
@@ -141,10 +149,16 @@ fn dot(criterion: &mut Criterion) {
     Builder::new([28, 28, 64]).conv(1, 1, 64).bench(criterion, "dot/conv1x1_28x28x64");
     Builder::new([28, 28, 64]).depthwise(3).bench(criterion, "dot/depthwise3x3_28x28x64");
     Builder::new([1, 1, 1024]).linear(1024).bench(criterion, "dot/linear_1024x1024");
+    Builder::new([14, 14, 256]).conv(1, 1, 1024).bench(criterion, "dot/conv1x1_14x14x256");
 }
 
 fn pool(criterion: &mut Criterion) {
     Builder::new([28, 28, 64]).pool(Fold::Max, 3, 2).bench(criterion, "pool/max3x3_28x28x64");
+    Builder::new([28, 28, 64])
+        .conv(1, 1, 64)
+        .conv(1, 1, 64)
+        .add()
+        .bench(criterion, "pair/conv1x1_add_28x28x64");
     Builder::new([28, 28, 64]).pool(Fold::Sum, 3, 2).bench(criterion, "pool/sum3x3_28x28x64");
 }
 

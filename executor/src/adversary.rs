@@ -3,16 +3,16 @@
 use std::sync::Mutex;
 
 use narrows_bisection::Trace;
-use narrows_program::{DType, LayerIndex, Program, Source};
+use narrows_program::{DType, OperatorIndex, Program, Source};
 
 use crate::engine::Engine;
 use crate::node::{Conduct, Honest};
 
-/// Changes one element of one layer's output and recomputes the rest from it, so that the trace is consistent elsewhere.
+/// Changes one element of one operator's output and recomputes the rest from it, so that the trace is consistent elsewhere.
 #[derive(Debug, Clone, Copy)]
-pub struct DoctoredLayer {
-    /// The layer.
-    pub layer: LayerIndex,
+pub struct DoctoredOperator {
+    /// The operator.
+    pub operator: OperatorIndex,
     /// The element.
     pub element: usize,
     /// Added to the element; if the sum leaves the type's range, subtracted.
@@ -33,11 +33,11 @@ pub fn shift_element(dtype: DType, bytes: &mut [u8], element: usize, delta: i64)
     bytes[at..at + dtype.bytes()].copy_from_slice(&out);
 }
 
-impl Conduct for DoctoredLayer {
+impl Conduct for DoctoredOperator {
     fn trace(&self, program: &Program, input: Vec<u8>) -> Result<Trace, String> {
-        let dtype = program.layer(self.layer).dtype;
-        let mut doctor = |layer: LayerIndex, bytes: &mut Vec<u8>| {
-            if layer == self.layer {
+        let dtype = program.operator(self.operator).dtype;
+        let mut doctor = |operator: OperatorIndex, bytes: &mut Vec<u8>| {
+            if operator == self.operator {
                 shift_element(dtype, bytes, self.element, self.delta);
             }
         };
@@ -73,8 +73,8 @@ impl Conduct for WrongOutput {
 /// Runs the model with one bit of one weight flipped: the trace is consistent, but of another model.
 #[derive(Debug, Clone, Copy)]
 pub struct FlippedWeight {
-    /// The layer whose weights are changed.
-    pub layer: LayerIndex,
+    /// The operator whose weights are changed.
+    pub operator: OperatorIndex,
     /// The byte of its constant.
     pub byte: usize,
     /// The bit, 0 to 7.
@@ -84,9 +84,9 @@ pub struct FlippedWeight {
 impl Conduct for FlippedWeight {
     fn trace(&self, program: &Program, input: Vec<u8>) -> Result<Trace, String> {
         let mut parts = program.parts().clone();
-        let weights = program.layer(self.layer).b.map(|b| b.source);
+        let weights = program.operator(self.operator).b.map(|b| b.source);
         let Some(Source::Constant(index)) = weights else {
-            return Err(format!("layer {} has no weights", self.layer));
+            return Err(format!("operator {} has no weights", self.operator));
         };
         let bytes = &mut parts.constants[index.0 as usize].bytes;
         let byte = bytes.get_mut(self.byte).ok_or("the weights are shorter than that")?;

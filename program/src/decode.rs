@@ -1,8 +1,11 @@
 //! Program files: strict decoding (SPEC 4.3).
 
 use crate::descriptor::{self, DESCRIPTOR_BYTES, Fields};
-use crate::program::HEADER_BYTES;
-use crate::{Constant, DType, Illegal, LayerIndex, Meta, Program, ProgramParts, TensorType, limits};
+use crate::parts::HEADER_BYTES;
+use crate::{
+    Constant, DType, Illegal, Layer, LayerIndex, Meta, Operator, OperatorIndex, Program, ProgramParts,
+    TensorType, limits,
+};
 
 /// Why bytes are not a program file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,41 +63,83 @@ impl Program {
         }
         let header = reader.take(HEADER_BYTES as u64)?;
         let f = Fields(header);
-        let (layer_count, constant_count) = (f.u32(4), f.u32(8));
-        if f.u32(0) != 1 {
+        if f.u32(0) != descriptor::VERSION {
             return Err(DecodeError::Field("version").into());
         }
         let dtype = DType::from_code(f.u8(12)).ok_or(DecodeError::Field("input type"))?;
         let input = TensorType { dtype, elements: u64::from(f.u32(16)) };
-        let descriptors = reader.take(u64::from(layer_count) * DESCRIPTOR_BYTES as u64)?;
+        let layers = layers(&mut reader, f.u32(4))?;
+        let descriptors = reader.take(u64::from(f.u32(8)) * DESCRIPTOR_BYTES as u64)?;
         let (descriptors, _) = descriptors.as_chunks::<DESCRIPTOR_BYTES>();
-        let operators =
-            descriptors.iter().map(|d| descriptor::decode(d).ok_or(DecodeError::Field("descriptor")));
-        let layers = operators.collect::<Result<Vec<_>, _>>()?;
-        let mut constants = Vec::new();
-        for _ in 0..constant_count {
-            let dtype = DType::from_code(reader.take(1)?[0]).ok_or(DecodeError::Field("constant type"))?;
-            let count = u64::from(reader.u32()?) * dtype.bytes() as u64;
-            constants.push(Constant { dtype, bytes: reader.take(count)?.to_vec() });
-        }
-        let meta_length = u64::from(reader.u32()?);
-        if meta_length > limits::MAX_META_BYTES {
-            return Err(DecodeError::Field("meta length").into());
-        }
-        let meta_bytes = reader.take(meta_length)?;
+        let operators = operators(descriptors, &layers)?;
+        let constants = constants(&mut reader)?;
+        let meta_bytes = meta(&mut reader)?;
         if !reader.0.is_empty() {
             return Err(DecodeError::Trailing(reader.0.len() as u64).into());
         }
         let meta: Meta = serde_json::from_slice(meta_bytes).map_err(|_| DecodeError::Field("meta"))?;
-        let parts = ProgramParts { input, layers, constants, reveal_bits: f.u8(14), meta };
+        let groups = layers.iter().map(|layer| layer.count).collect();
+        let parts = ProgramParts { input, operators, groups, constants, reveal_bits: f.u8(14), meta };
         let program = Self::with_meta_bytes(parts, meta_bytes.to_vec())?;
         if program.header_bytes() != header {
             return Err(DecodeError::Field("header").into());
         }
-        let same = |(i, d): (usize, &[u8; DESCRIPTOR_BYTES])| program.descriptor(LayerIndex(i as u32)) == *d;
+        if program.layers() != layers {
+            return Err(DecodeError::Field("exports").into());
+        }
+        let same =
+            |(i, d): (usize, &[u8; DESCRIPTOR_BYTES])| program.descriptor(OperatorIndex(i as u32)) == *d;
         if !descriptors.iter().enumerate().all(same) {
             return Err(DecodeError::Field("descriptor").into());
         }
         Ok(program)
     }
+}
+
+/// The layers as the file states them. Their exports are not yet known to be right.
+fn layers(reader: &mut Reader<'_>, count: u32) -> Result<Vec<Layer>, DecodeError> {
+    // So that the sum of the counts below cannot overflow.
+    if u64::from(count) > limits::MAX_COUNT {
+        return Err(DecodeError::Field("number of layers"));
+    }
+    let mut layers = Vec::new();
+    let mut first = OperatorIndex(0);
+    for _ in 0..count {
+        let [count, exports] = *reader.take(2)? else { unreachable!("two bytes were asked for") };
+        let exports = reader.take(u64::from(exports))?.to_vec();
+        layers.push(Layer { first, count, exports });
+        first.0 += u32::from(count);
+    }
+    Ok(layers)
+}
+
+fn operators(descriptors: &[[u8; DESCRIPTOR_BYTES]], layers: &[Layer]) -> Result<Vec<Operator>, DecodeError> {
+    let mut own = 0;
+    let mut operators = Vec::with_capacity(descriptors.len());
+    for (index, bytes) in descriptors.iter().enumerate() {
+        while layers.get(own).is_some_and(|layer| layer.operators().end <= index as u32) {
+            own += 1;
+        }
+        let operator = descriptor::decode(bytes, layers, LayerIndex(own as u32));
+        operators.push(operator.ok_or(DecodeError::Field("descriptor"))?);
+    }
+    Ok(operators)
+}
+
+fn constants(reader: &mut Reader<'_>) -> Result<Vec<Constant>, DecodeError> {
+    let mut constants = Vec::new();
+    for _ in 0..reader.u32()? {
+        let dtype = DType::from_code(reader.take(1)?[0]).ok_or(DecodeError::Field("constant type"))?;
+        let count = u64::from(reader.u32()?) * dtype.bytes() as u64;
+        constants.push(Constant { dtype, bytes: reader.take(count)?.to_vec() });
+    }
+    Ok(constants)
+}
+
+fn meta<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], DecodeError> {
+    let length = u64::from(reader.u32()?);
+    if length > limits::MAX_META_BYTES {
+        return Err(DecodeError::Field("meta length"));
+    }
+    reader.take(length)
 }

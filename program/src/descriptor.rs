@@ -1,42 +1,44 @@
-//! Canonical bytes of headers, descriptors and layer leaves (SPEC 3, 4.1, 4.2).
+//! Canonical bytes of headers and operators (SPEC 4.1, 4.2).
 
-use narrows_commitment::{Digest, Domain, tagged};
-
-use crate::program::HEADER_BYTES;
-use crate::{Header, IndexMap, LayerIndex, Operator, ProgramParts, Source, Window};
+use crate::layer::Layers;
+use crate::parts::HEADER_BYTES;
+use crate::reference::{Code, Reference};
+use crate::{
+    ConstantIndex, DType, Fold, Header, IndexMap, Layer, LayerIndex, Operand, Operator, OperatorIndex,
+    Params, ProgramParts, Source, Window,
+};
 
 /// Bytes of an encoded operator descriptor.
 pub const DESCRIPTOR_BYTES: usize = 192;
 
-const VERSION: u32 = 1;
+/// The version of the encoding.
+pub(crate) const VERSION: u32 = 2;
 
 pub(crate) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
     let mut out = Vec::with_capacity(HEADER_BYTES);
-    out.extend_from_slice(&VERSION.to_be_bytes());
-    out.extend_from_slice(&header.layers.to_be_bytes());
-    out.extend_from_slice(&header.constants.to_be_bytes());
-    out.push(header.input.dtype as u8);
-    out.push(header.output.dtype as u8);
-    out.push(header.reveal_bits);
-    out.push(header.max_tensor_depth);
-    out.extend_from_slice(&(header.input.elements as u32).to_be_bytes());
-    out.extend_from_slice(&(header.output.elements as u32).to_be_bytes());
-    out.extend_from_slice(&[0; 8]);
+    words(&mut out, &[VERSION, header.layers, header.operators]);
+    out.extend([header.input.dtype as u8, header.output.dtype as u8]);
+    out.extend([header.reveal_bits, header.max_tensor_depth]);
+    words(&mut out, &[header.input.elements as u32, header.output.elements as u32]);
+    out.extend_from_slice(&header.work.to_be_bytes());
     out.extend_from_slice(&header.meta_hash.0);
     out.try_into().expect("the fields add up to a header")
 }
 
-/// The descriptor of layer `index`; its references must exist.
-pub(crate) fn encode(parts: &ProgramParts, index: LayerIndex) -> [u8; DESCRIPTOR_BYTES] {
-    let op = &parts.layers[index.0 as usize];
+/// The descriptor of operator `index`; its references must exist.
+pub(crate) fn encode(parts: &ProgramParts, layers: &Layers, index: OperatorIndex) -> [u8; DESCRIPTOR_BYTES] {
+    let op = &parts.operators[index.0 as usize];
+    let (own, _) = layers.place(index);
     let depth = |source: Source| parts.tensor(source).map_or(0, |t| t.depth() as u8);
-    let (a_kind, a_index) = op.a.source.code();
-    let (b_kind, b_index) = op.b.map_or((0, 0), |b| b.source.code());
+    let (a_kind, a_index, a_rank, a_exports) = layers.reference(own, op.a.source).code();
+    let b: Code = op.b.map_or((0, 0, 0, 0), |b| layers.reference(own, b.source).code());
+    let (b_kind, b_index, b_rank, b_exports) = b;
     let mut out = vec![op.fold as u8, 1, op.dtype as u8, op.a.dtype as u8];
     out.extend([op.b.map_or(0, |b| b.dtype as u8), a_kind, b_kind, 0]);
-    out.extend([depth(Source::Layer(index)), depth(op.a.source)]);
+    out.extend([depth(Source::Operator(index)), depth(op.a.source)]);
     out.extend([op.b.map_or(0, |b| depth(b.source)), depth(Source::Constant(op.params.constant))]);
-    words(&mut out, &[a_index, b_index, op.params.constant.0, op.split, 0]);
+    words(&mut out, &[a_index, b_index, op.params.constant.0, op.split]);
+    out.extend([a_rank, a_exports, b_rank, b_exports]);
     words(&mut out, &op.out);
     words(&mut out, &op.red);
     words(&mut out, &[op.pad as u32]);
@@ -63,12 +65,6 @@ fn window(out: &mut Vec<u8>, window: &Window) {
     for half in [window.out_step, window.red_step, window.offset, 0] {
         out.extend_from_slice(&half.to_be_bytes());
     }
-}
-
-/// The leaf of layer `index` in the layers tree.
-pub(crate) fn layer_leaf(parts: &ProgramParts, index: LayerIndex) -> Digest {
-    let operator = tagged(Domain::Operator, &[&encode(parts, index)]);
-    tagged(Domain::Layer, &[&index.0.to_be_bytes(), &[1, 1, 0], &operator.0])
 }
 
 /// Reads big-endian fields off an encoded descriptor or header.
@@ -106,22 +102,22 @@ impl Fields<'_> {
     }
 }
 
-/// Decodes a descriptor's fields; `None` for an unknown code. Depths and reserved bytes are the caller's to compare.
-pub(crate) fn decode(bytes: &[u8; DESCRIPTOR_BYTES]) -> Option<Operator> {
-    use crate::{ConstantIndex, DType, Fold, Operand, Params};
+/// Decodes a descriptor's fields for an operator of layer `own`, whose references `layers` must have; `None` for an
+/// unknown code or a reference to nothing. Depths and reserved bytes are the caller's to compare.
+pub(crate) fn decode(bytes: &[u8; DESCRIPTOR_BYTES], layers: &[Layer], own: LayerIndex) -> Option<Operator> {
     let f = Fields(bytes);
-    let fold = Fold::from_code(f.u8(0))?;
-    let a_source = Source::from_code(f.u8(5), f.u32(12))?;
+    let source = |code: Code| Reference::from_code(code)?.resolve(layers, own);
+    let a_source = source((f.u8(5), f.u32(12), f.u8(28), f.u8(29)))?;
     let a = Operand { source: a_source, dtype: DType::from_code(f.u8(3))?, map: f.map(64) };
     let b = match f.u8(4) {
         0 => None,
         code => {
-            let source = Source::from_code(f.u8(6), f.u32(16))?;
+            let source = source((f.u8(6), f.u32(16), f.u8(30), f.u8(31)))?;
             Some(Operand { source, dtype: DType::from_code(code)?, map: f.map(96) })
         }
     };
     Some(Operator {
-        fold,
+        fold: Fold::from_code(f.u8(0))?,
         dtype: DType::from_code(f.u8(2))?,
         out: f.array(32),
         red: f.array(48),

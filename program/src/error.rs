@@ -1,6 +1,6 @@
 //! Why a program is refused.
 
-use crate::LayerIndex;
+use crate::OperatorIndex;
 
 /// A rule of legality (SPEC 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +26,12 @@ pub enum Rule {
 /// A program that breaks a rule of legality.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("illegal program: {}{what} (rule {rule:?}); use a program written by the compiler, or mend the one that wrote it",
-    .layer.map(|l| format!("layer {l}: ")).unwrap_or_default())]
+    .operator.map(|o| format!("operator {o}: ")).unwrap_or_default())]
 pub struct Illegal {
     /// The rule.
     pub rule: Rule,
-    /// The layer it is broken in, if it is one layer's.
-    pub layer: Option<LayerIndex>,
+    /// The operator it is broken in, if it is one operator's.
+    pub operator: Option<OperatorIndex>,
     /// What is wrong.
     pub what: String,
 }

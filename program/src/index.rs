@@ -20,6 +20,8 @@ macro_rules! index {
 }
 
 index! {
+    /// An operator's position in its program.
+    OperatorIndex(u32);
     /// A layer's position in its program.
     LayerIndex(u32);
     /// A constant's position in its program.

@@ -1,14 +1,18 @@
 //! Legality (SPEC 5): proved once, so that no evaluation can overflow, read out of range or outgrow the referee.
 
 use crate::{
-    DType, Fold, Header, Illegal, LayerIndex, Operand, Operator, ProgramParts, Rule, Source, TensorType,
+    DType, Fold, Header, Illegal, Operand, Operator, OperatorIndex, ProgramParts, Rule, Source, TensorType,
     record,
 };
 
 /// The named limits of SPEC 5.
 pub mod limits {
-    /// Most layers, and most constants.
+    /// Most operators, and most constants.
     pub const MAX_COUNT: u64 = 1 << 20;
+    /// Most operators of a layer.
+    pub const MAX_LAYER_OPERATORS: u8 = 32;
+    /// Most terms that one evaluation folds.
+    pub const MAX_WORK: u64 = (1 << 63) - 1;
     /// Most elements of a tensor.
     pub const MAX_ELEMENTS: u64 = (1 << 31) - 1;
     /// Most elements of the input, and of the output.
@@ -18,18 +22,20 @@ pub mod limits {
     /// Most bytes of the meta section.
     pub const MAX_META_BYTES: u64 = 1 << 24;
     /// Most terms of a segment.
-    pub const MAX_SPLIT: u32 = 1 << 16;
+    pub const MAX_SPLIT: u32 = 1 << 14;
     /// Most segments of a fold.
     pub const MAX_SEGMENTS: u64 = 256;
     /// Most tiles that a step opens of one operand.
     pub const MAX_STEP_TILES: u64 = 192;
+    /// Runs of neighbouring terms in a step: each costs gas of its own.
+    pub const MAX_STEP_ROWS: u64 = 1 << 11;
     /// Greatest number of levels in a reveal.
     pub const MAX_REVEAL_BITS: u8 = 6;
     /// Every intermediate stays below this magnitude.
     pub const BOUND: u128 = 1 << 62;
 }
 
-use limits::{BOUND, MAX_COUNT, MAX_ELEMENTS, MAX_META_BYTES, MAX_PUBLIC_ELEMENTS};
+use limits::{BOUND, MAX_COUNT, MAX_ELEMENTS, MAX_META_BYTES, MAX_PUBLIC_ELEMENTS, MAX_WORK};
 
 type Checked = Result<(), (Rule, String)>;
 
@@ -39,16 +45,23 @@ fn ensure(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Checked {
 
 /// Checks every rule; gives the header that a legal program has.
 pub(crate) fn check(parts: &ProgramParts, meta_bytes: &[u8]) -> Result<Header, Illegal> {
-    let whole = |(rule, what)| Illegal { rule, layer: None, what };
+    let whole = |(rule, what)| Illegal { rule, operator: None, what };
     counts(parts, meta_bytes).map_err(whole)?;
-    for (index, operator) in parts.layers.iter().enumerate() {
-        let index = LayerIndex(index as u32);
-        layer(parts, index, operator).map_err(|(rule, what)| Illegal { rule, layer: Some(index), what })?;
-    }
-    for (index, constant) in parts.constants.iter().enumerate() {
+    let allowances = parts.constants.iter().enumerate().map(|(index, constant)| {
         records(constant).map_err(|(rule, what)| whole((rule, format!("constant {index}: {what}"))))?;
+        Ok(allowance(constant))
+    });
+    let allowances = allowances.collect::<Result<Vec<_>, Illegal>>()?;
+    for (index, op) in parts.operators.iter().enumerate() {
+        let index = OperatorIndex(index as u32);
+        operator(parts, &allowances, index, op).map_err(|(rule, what)| Illegal {
+            rule,
+            operator: Some(index),
+            what,
+        })?;
     }
-    let missing = || whole((Rule::Counts, "no layer".into()));
+    all_read(parts).map_err(whole)?;
+    let missing = || whole((Rule::Counts, format!("no operator, or more than {MAX_WORK} terms")));
     let header = parts.header(meta_bytes).ok_or_else(missing)?;
     ensure(header.output.elements <= MAX_PUBLIC_ELEMENTS, Rule::Counts, || "the output is too large".into())
         .map_err(whole)?;
@@ -58,7 +71,16 @@ pub(crate) fn check(parts: &ProgramParts, meta_bytes: &[u8]) -> Result<Header, I
 fn counts(parts: &ProgramParts, meta_bytes: &[u8]) -> Checked {
     let count = |n: usize| (1..=MAX_COUNT).contains(&(n as u64));
     let rule = Rule::Counts;
-    ensure(count(parts.layers.len()), rule, || format!("{} layers", parts.layers.len()))?;
+    ensure(count(parts.operators.len()), rule, || format!("{} operators", parts.operators.len()))?;
+    for (index, &size) in parts.groups.iter().enumerate() {
+        ensure((1..=limits::MAX_LAYER_OPERATORS).contains(&size), rule, || {
+            format!("layer {index} has {size} operators")
+        })?;
+    }
+    let held: usize = parts.groups.iter().map(|size| usize::from(*size)).sum();
+    ensure(held == parts.operators.len(), rule, || {
+        format!("the layers hold {held} operators of {}", parts.operators.len())
+    })?;
     ensure(count(parts.constants.len()), rule, || format!("{} constants", parts.constants.len()))?;
     ensure(meta_bytes.len() as u64 <= MAX_META_BYTES, rule, || "the meta section is too long".into())?;
     let bits = parts.reveal_bits;
@@ -76,7 +98,12 @@ fn counts(parts: &ProgramParts, meta_bytes: &[u8]) -> Checked {
     Ok(())
 }
 
-fn layer(parts: &ProgramParts, index: LayerIndex, op: &Operator) -> Checked {
+fn operator(
+    parts: &ProgramParts,
+    allowances: &[Option<u128>],
+    index: OperatorIndex,
+    op: &Operator,
+) -> Checked {
     let dims = op.out.iter().chain(&op.red).all(|d| *d >= 1);
     ensure(dims, Rule::Counts, || "a dimension is 0".into())?;
     let (elements, terms) = (op.elements(), op.terms());
@@ -90,12 +117,16 @@ fn layer(parts: &ProgramParts, index: LayerIndex, op: &Operator) -> Checked {
     shape(op)?;
     addresses(op, a, b, params)?;
     windows(op)?;
-    bound(parts, op)?;
+    bound(op, allowances[op.params.constant.0 as usize])?;
     witness(op, a, b)
 }
 
-fn operand(parts: &ProgramParts, index: LayerIndex, operand: &Operand) -> Result<TensorType, (Rule, String)> {
-    let earlier = !matches!(operand.source, Source::Layer(source) if source >= index);
+fn operand(
+    parts: &ProgramParts,
+    index: OperatorIndex,
+    operand: &Operand,
+) -> Result<TensorType, (Rule, String)> {
+    let earlier = !matches!(operand.source, Source::Operator(source) if source >= index);
     ensure(earlier, Rule::Reference, || format!("reads {:?}, which is not earlier", operand.source))?;
     let none = || (Rule::Reference, format!("reads {:?}, which does not exist", operand.source));
     let tensor = parts.tensor(operand.source).ok_or_else(none)?;
@@ -162,7 +193,11 @@ fn windows(op: &Operator) -> Checked {
         return Ok(());
     }
     for (axis, window) in op.windows.iter().enumerate().filter(|(_, w)| w.limit > 0) {
-        for o in 0..op.out[axis] {
+        // Windows that begin inside the axis move away from its start, so of those the last decides; the others are
+        // at most as many as an offset is great, however large the output.
+        let last = op.out[axis] - 1;
+        let before = u32::from(window.offset.div_ceil(window.out_step)).min(last);
+        for o in (0..before).chain([last]) {
             let start = i64::from(o) * i64::from(window.out_step) - i64::from(window.offset);
             let step = i64::from(window.red_step);
             // The first term at or after position 0, which is the only candidate that can matter.
@@ -172,6 +207,20 @@ fn windows(op: &Operator) -> Checked {
         }
     }
     Ok(())
+}
+
+/// Every constant is read: so an operator's bytes bind every constant. References must exist.
+fn all_read(parts: &ProgramParts) -> Checked {
+    let mut read = vec![false; parts.constants.len()];
+    for source in parts.operators.iter().flat_map(Operator::sources) {
+        if let Source::Constant(index) = source {
+            read[index.0 as usize] = true;
+        }
+    }
+    match read.iter().position(|read| !read) {
+        None => Ok(()),
+        Some(index) => Err((Rule::Reference, format!("constant {index} is never read"))),
+    }
 }
 
 fn records(constant: &crate::Constant) -> Checked {
@@ -186,7 +235,22 @@ fn records(constant: &crate::Constant) -> Checked {
     Ok(())
 }
 
-fn bound(parts: &ProgramParts, op: &Operator) -> Checked {
+/// The greatest magnitude of accumulators that every one of these well-formed records takes: the greatest acc of which
+/// (acc + |bias|) m + 2^(s-1) < 2^62 for all of them. `None` when there is no such acc, and for other constants.
+fn allowance(constant: &crate::Constant) -> Option<u128> {
+    if constant.dtype != DType::Params {
+        return None;
+    }
+    let (chunks, _) = constant.bytes.as_chunks::<16>();
+    let each = chunks.iter().filter_map(record::decode).map(|(bias, m, s)| {
+        let own = u128::from(bias.unsigned_abs()) * u128::from(m) + (1 << (s - 1));
+        Some((BOUND - 1).checked_sub(own)? / u128::from(m))
+    });
+    // `None` is less than any number.
+    each.min().unwrap_or(Some(BOUND))
+}
+
+fn bound(op: &Operator, allowance: Option<u128>) -> Checked {
     let magnitude = |dtype: DType| u128::from(dtype.min().unsigned_abs());
     let (a, b) = (magnitude(op.a.dtype), op.b.map_or(1, |b| magnitude(b.dtype)));
     let acc = match op.fold {
@@ -195,28 +259,25 @@ fn bound(parts: &ProgramParts, op: &Operator) -> Checked {
         Fold::Max => a,
         Fold::Pair => a * u128::from(op.scale_a.unsigned_abs()) + b * u128::from(op.scale_b.unsigned_abs()),
     };
-    ensure(acc < BOUND, Rule::Bound, || format!("accumulators may reach {acc}"))?;
-    let constant = &parts.constants[op.params.constant.0 as usize];
-    let (chunks, _) = constant.bytes.as_chunks::<16>();
-    for (index, (bias, m, s)) in chunks.iter().filter_map(record::decode).enumerate() {
-        let half = 1u128 << u32::from(s).saturating_sub(1).min(100);
-        let greatest = (acc + u128::from(bias.unsigned_abs())) * u128::from(m) + half;
-        ensure(greatest < BOUND, Rule::Bound, || {
-            format!("with record {index}, intermediates may reach {greatest}")
-        })?;
-    }
-    Ok(())
+    ensure(acc < BOUND && allowance.is_some_and(|most| acc <= most), Rule::Bound, || {
+        let most = allowance.map_or("none".into(), |most| most.to_string());
+        format!("accumulators may reach {acc}, of which its records take {most}")
+    })
 }
 
 /// The most tiles of an operand that `terms` neighbouring terms touch.
 fn tiles(op: &Operator, operand: &Operand, tensor: TensorType, terms: u64) -> u64 {
-    let row = u64::from(op.red[2]);
-    let rows = u64::from(op.red[0]) * u64::from(op.red[1]);
-    let rows = if row >= op.terms() { 1 } else { rows.min(terms.div_ceil(row) + 1) };
-    let in_row = row.min(terms);
+    let in_row = u64::from(op.red[2]).min(terms);
     let step = u64::from(operand.map.red[2]) * operand.dtype.bytes() as u64;
     let per_row = if step >= 128 { in_row } else { (in_row - 1) * step / 128 + 2 };
-    tensor.tiles().min(rows * per_row)
+    tensor.tiles().min(rows(op, terms) * per_row)
+}
+
+/// The most rows, runs over the innermost reduction, that `terms` neighbouring terms touch.
+fn rows(op: &Operator, terms: u64) -> u64 {
+    let row = u64::from(op.red[2]);
+    let rows = u64::from(op.red[0]) * u64::from(op.red[1]);
+    if row >= op.terms() { 1 } else { rows.min(terms.div_ceil(row) + 1) }
 }
 
 fn witness(op: &Operator, a: TensorType, b: Option<TensorType>) -> Checked {
@@ -225,6 +286,8 @@ fn witness(op: &Operator, a: TensorType, b: Option<TensorType>) -> Checked {
     let segments = op.segments();
     ensure(segments <= limits::MAX_SEGMENTS, rule, || format!("{segments} segments; raise the split"))?;
     let terms = op.terms().min(u64::from(op.split));
+    let count = rows(op, terms);
+    ensure(count <= limits::MAX_STEP_ROWS, rule, || format!("a step walks {count} rows; lower the split"))?;
     let fits = |operand: &Operand, tensor, name| {
         let count = tiles(op, operand, tensor, terms);
         ensure(count <= limits::MAX_STEP_TILES, rule, || {

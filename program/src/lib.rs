@@ -1,4 +1,4 @@
-//! What a Narrows model is: integer tensors, operator descriptors, legality and canonical encoding.
+//! What a Narrows model is: integer tensors, operators in layers, legality and canonical encoding.
 //!
 //! This crate says what a program *means* only by its specification, `SPEC.md`: it evaluates nothing, so that the
 //! engines and the referee stay independent of each other. A [`Program`] value is legal by construction.
@@ -9,20 +9,26 @@ mod decode;
 mod descriptor;
 mod error;
 mod index;
+mod layer;
 mod legal;
 mod meta;
 mod operator;
+mod parts;
 mod program;
+mod reference;
 mod types;
 
 pub use decode::{DecodeError, LoadError};
 pub use descriptor::DESCRIPTOR_BYTES;
 pub use error::{Illegal, Rule};
-pub use index::{ConstantIndex, ElementIndex, LayerIndex, SegmentIndex, TileIndex};
+pub use index::{ConstantIndex, ElementIndex, LayerIndex, OperatorIndex, SegmentIndex, TileIndex};
+pub use layer::Layer;
 pub use legal::limits;
-pub use meta::{LayerMeta, Meta, TensorMeta};
+pub use meta::{Meta, OperatorMeta, TensorMeta};
 pub use operator::{IndexMap, Operand, Operator, Params, Window};
-pub use program::{Constant, HEADER_BYTES, Header, Program, ProgramParts, TensorType};
+pub use parts::{Constant, HEADER_BYTES, Header, ProgramParts, TensorType};
+pub use program::Program;
+pub use reference::Reference;
 pub use types::{DType, Fold, Source, record};
 
 #[cfg(test)]

@@ -21,8 +21,9 @@ pub struct Meta {
     pub input: TensorMeta,
     /// The output tensor.
     pub output: TensorMeta,
-    /// The layers, in order; may be empty for a program with no source.
-    pub layers: Vec<LayerMeta>,
+    /// The operators, in order; may be empty for a program with no source. SPEC 6 names the entry `layers`.
+    #[serde(rename = "layers")]
+    pub operators: Vec<OperatorMeta>,
 }
 
 /// A public tensor.
@@ -37,11 +38,11 @@ pub struct TensorMeta {
     pub scale_bits: u32,
 }
 
-/// A layer.
+/// An operator.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LayerMeta {
-    /// The source model's nodes that this layer computes, in their own names.
+pub struct OperatorMeta {
+    /// The source model's nodes that this operator computes, in their own names.
     pub nodes: Vec<String>,
     /// The source model's operator types of those nodes.
     pub operators: Vec<String>,
@@ -51,7 +52,7 @@ pub struct LayerMeta {
     pub shape: Vec<u32>,
 }
 
-impl LayerMeta {
+impl OperatorMeta {
     /// The nodes' names joined by ` + `.
     #[must_use]
     pub fn label(&self) -> String {

@@ -1,6 +1,6 @@
 //! One operator: what it reads, how it folds, how it ends.
 
-use crate::{ConstantIndex, DType, Fold, Source};
+use crate::{ConstantIndex, DType, Fold, Source, TensorType};
 
 /// Where an operand's terms stand in its tensor, in elements (SPEC 2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -108,6 +108,18 @@ impl Operator {
         let split = u64::from(self.split);
         let end = index.saturating_add(1).saturating_mul(split).min(self.terms());
         index.saturating_mul(split).min(end)..end
+    }
+
+    /// What the operator reads: a, b if there is one, and its records, in this order.
+    pub fn sources(&self) -> impl Iterator<Item = Source> {
+        let operands = std::iter::once(&self.a).chain(&self.b).map(|operand| operand.source);
+        operands.chain([Source::Constant(self.params.constant)])
+    }
+
+    /// The output tensor.
+    #[must_use]
+    pub fn tensor(&self) -> TensorType {
+        TensorType { dtype: self.dtype, elements: self.elements() }
     }
 
     /// Bytes of the output tensor.

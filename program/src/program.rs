@@ -1,93 +1,12 @@
-//! A whole program: layers, constants, and the digests that bind them.
+//! A whole program: operators in layers, constants, and the digests that bind them.
 
-use narrows_commitment::{
-    Digest, Domain, LayersRoot, ProgramRoot, TensorRoot, Tree, depth_for, keccak, tagged, tile_count,
+use narrows_commitment::{Digest, Domain, LayersRoot, ProgramRoot, TensorRoot, Tree, tagged};
+
+use crate::layer::Layers;
+use crate::{
+    Constant, ConstantIndex, HEADER_BYTES, Header, Illegal, Layer, LayerIndex, Meta, Operator, OperatorIndex,
+    ProgramParts, Reference, Source, TensorType, descriptor, legal,
 };
-
-use crate::{ConstantIndex, DType, Illegal, LayerIndex, Meta, Operator, Source, descriptor, legal};
-
-/// Bytes of an encoded header (SPEC 4.1).
-pub const HEADER_BYTES: usize = 64;
-
-/// A tensor's element type and number of elements.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TensorType {
-    /// Element type.
-    pub dtype: DType,
-    /// Number of elements.
-    pub elements: u64,
-}
-
-impl TensorType {
-    /// Bytes of the canonical encoding.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.elements.saturating_mul(self.dtype.bytes() as u64)
-    }
-
-    /// Tiles of the canonical encoding.
-    #[must_use]
-    pub fn tiles(&self) -> u64 {
-        tile_count(self.bytes())
-    }
-
-    /// Depth of the tensor's tree.
-    #[must_use]
-    pub fn depth(&self) -> u32 {
-        depth_for(self.tiles())
-    }
-}
-
-/// A weight tensor or a list of requantisation records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Constant {
-    /// Element type.
-    pub dtype: DType,
-    /// Canonical bytes.
-    pub bytes: Vec<u8>,
-}
-
-impl Constant {
-    /// Type and number of elements.
-    #[must_use]
-    pub fn tensor(&self) -> TensorType {
-        TensorType { dtype: self.dtype, elements: (self.bytes.len() / self.dtype.bytes()) as u64 }
-    }
-}
-
-/// What a program is made of, before it is known to be legal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProgramParts {
-    /// The input tensor.
-    pub input: TensorType,
-    /// One operator a layer, in order of evaluation.
-    pub layers: Vec<Operator>,
-    /// Weights and records.
-    pub constants: Vec<Constant>,
-    /// Levels of a tree that one reveal covers, b.
-    pub reveal_bits: u8,
-    /// What people want to know.
-    pub meta: Meta,
-}
-
-/// The header (SPEC 4.1): what the contracts store of a program beside its two roots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
-    /// Number of layers.
-    pub layers: u32,
-    /// Number of constants.
-    pub constants: u32,
-    /// The input tensor.
-    pub input: TensorType,
-    /// The output tensor: the last layer's.
-    pub output: TensorType,
-    /// Levels of a tree that one reveal covers, b.
-    pub reveal_bits: u8,
-    /// Greatest depth of a layer output's tree.
-    pub max_tensor_depth: u8,
-    /// Hash of the meta section.
-    pub meta_hash: Digest,
-}
 
 /// A legal program with its digests.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +14,10 @@ pub struct Program {
     parts: ProgramParts,
     meta_bytes: Vec<u8>,
     header: Header,
+    layers: Layers,
+    constant_roots: Vec<TensorRoot>,
+    operator_leaves: Vec<Digest>,
     layers_tree: Tree,
-    constants_tree: Tree,
     root: ProgramRoot,
 }
 
@@ -112,14 +33,17 @@ impl Program {
 
     pub(crate) fn with_meta_bytes(parts: ProgramParts, meta_bytes: Vec<u8>) -> Result<Self, Illegal> {
         let header = legal::check(&parts, &meta_bytes)?;
-        let leaves = (0..header.layers).map(|i| descriptor::layer_leaf(&parts, LayerIndex(i)));
-        let layers_tree = Tree::new(leaves.collect());
-        let constants = parts.constants.iter().map(|c| Tree::of_bytes(&c.bytes).root());
-        let constants_tree = Tree::new(constants.collect());
-        let roots: [&[u8]; 3] =
-            [&descriptor::header_bytes(&header), &layers_tree.root().0, &constants_tree.root().0];
-        let root = ProgramRoot(tagged(Domain::Program, &roots));
-        Ok(Self { parts, meta_bytes, header, layers_tree, constants_tree, root })
+        let layers = Layers::new(&parts);
+        let constant_roots: Vec<_> =
+            parts.constants.iter().map(|c| TensorRoot(Tree::root_of_bytes(&c.bytes))).collect();
+        let operator_leaf =
+            |index| tagged(Domain::Operator, &[&operator_bytes(&parts, &layers, &constant_roots, index)]);
+        let operator_leaves: Vec<_> = (0..header.operators).map(OperatorIndex).map(operator_leaf).collect();
+        let layer_leaves = layers.list.iter().map(|layer| layer_leaf(layer, &operator_leaves));
+        let layers_tree = Tree::new(layer_leaves.collect());
+        let root = tagged(Domain::Program, &[&descriptor::header_bytes(&header), &layers_tree.root().0]);
+        let root = ProgramRoot(root);
+        Ok(Self { parts, meta_bytes, header, layers, constant_roots, operator_leaves, layers_tree, root })
     }
 
     /// The digest that names this program.
@@ -140,34 +64,150 @@ impl Program {
         descriptor::header_bytes(&self.header)
     }
 
-    /// The root of the tree of layer descriptors.
+    /// The root of the tree over the layers.
     #[must_use]
     pub fn layers_root(&self) -> LayersRoot {
         LayersRoot(self.layers_tree.root())
     }
 
-    /// The tree of layer descriptors.
+    /// The tree over the layers.
     #[must_use]
     pub fn layers_tree(&self) -> &Tree {
         &self.layers_tree
     }
 
-    /// The tree of the constants' tensor roots.
+    /// The layers, in order.
     #[must_use]
-    pub fn constants_tree(&self) -> &Tree {
-        &self.constants_tree
+    pub fn layers(&self) -> &[Layer] {
+        &self.layers.list
     }
 
-    /// The layers' operators.
+    /// The layer `index`.
+    ///
+    /// # Panics
+    /// When there is no such layer.
     #[must_use]
-    pub fn layers(&self) -> &[Operator] {
-        &self.parts.layers
+    pub fn layer(&self, index: LayerIndex) -> &Layer {
+        &self.layers.list[index.0 as usize]
+    }
+
+    /// The layer of operator `index`, and its position there.
+    ///
+    /// # Panics
+    /// When there is no such operator.
+    #[must_use]
+    pub fn layer_of(&self, index: OperatorIndex) -> (LayerIndex, u8) {
+        self.layers.place(index)
+    }
+
+    /// The leaf of layer `index` in the tree over the layers (SPEC 3).
+    ///
+    /// # Panics
+    /// When there is no such layer.
+    #[must_use]
+    pub fn layer_leaf(&self, index: LayerIndex) -> Digest {
+        assert!(index.0 < self.header.layers, "there is no layer {index}");
+        self.layers_tree.node(0, u64::from(index.0))
+    }
+
+    /// Bytes of the tensors that layers export: what is hashed for one evaluation that nobody disputes.
+    #[must_use]
+    pub fn exported_bytes(&self) -> u64 {
+        let exported = self.layers.list.iter().flat_map(Layer::exported);
+        exported.map(|index| self.operator(index).output_bytes()).sum()
+    }
+
+    /// The operators, in order of evaluation.
+    #[must_use]
+    pub fn operators(&self) -> &[Operator] {
+        &self.parts.operators
+    }
+
+    /// The operator `index`.
+    ///
+    /// # Panics
+    /// When there is no such operator.
+    #[must_use]
+    pub fn operator(&self, index: OperatorIndex) -> &Operator {
+        &self.parts.operators[index.0 as usize]
+    }
+
+    /// How operator `reader` names `source` in its encoding.
+    ///
+    /// # Panics
+    /// When there is no such reader, or it does not read the operator that `source` names.
+    #[must_use]
+    pub fn reference(&self, reader: OperatorIndex, source: Source) -> Reference {
+        self.layers.reference(self.layers.place(reader).0, source)
+    }
+
+    /// The encoded descriptor of operator `index` (SPEC 4.2).
+    ///
+    /// # Panics
+    /// When there is no such operator.
+    #[must_use]
+    pub fn descriptor(&self, index: OperatorIndex) -> [u8; crate::DESCRIPTOR_BYTES] {
+        descriptor::encode(&self.parts, &self.layers, index)
+    }
+
+    /// The operator bytes of operator `index`: its descriptor and its constants' tensor roots (SPEC 4.2).
+    ///
+    /// # Panics
+    /// When there is no such operator.
+    #[must_use]
+    pub fn operator_bytes(&self, index: OperatorIndex) -> Vec<u8> {
+        operator_bytes(&self.parts, &self.layers, &self.constant_roots, index)
+    }
+
+    /// The leaf of operator `index` in its layer's tree of operators (SPEC 3).
+    ///
+    /// # Panics
+    /// When there is no such operator.
+    #[must_use]
+    pub fn operator_leaf(&self, index: OperatorIndex) -> Digest {
+        self.operator_leaves[index.0 as usize]
+    }
+
+    /// The tree over the operator leaves of layer `index`.
+    ///
+    /// # Panics
+    /// When there is no such layer.
+    #[must_use]
+    pub fn operators_tree(&self, index: LayerIndex) -> Tree {
+        operators_tree(self.layer(index), &self.operator_leaves)
     }
 
     /// The constants.
     #[must_use]
     pub fn constants(&self) -> &[Constant] {
         &self.parts.constants
+    }
+
+    /// The constant `index`.
+    ///
+    /// # Panics
+    /// When there is no such constant.
+    #[must_use]
+    pub fn constant(&self, index: ConstantIndex) -> &Constant {
+        &self.parts.constants[index.0 as usize]
+    }
+
+    /// The tensor root of constant `index`.
+    ///
+    /// # Panics
+    /// When there is no such constant.
+    #[must_use]
+    pub fn constant_root(&self, index: ConstantIndex) -> TensorRoot {
+        self.constant_roots[index.0 as usize]
+    }
+
+    /// The tree of constant `index`, hashed anew at each call: only a step's witness needs it.
+    ///
+    /// # Panics
+    /// When there is no such constant.
+    #[must_use]
+    pub fn constant_tree(&self, index: ConstantIndex) -> Tree {
+        Tree::of_bytes(&self.constant(index).bytes)
     }
 
     /// The meta section.
@@ -182,47 +222,38 @@ impl Program {
         &self.parts
     }
 
-    /// The operator of layer `index`.
+    /// Type and number of elements of the tensor that `source` names.
+    ///
+    /// # Panics
+    /// When there is no such tensor.
+    #[must_use]
+    pub fn tensor(&self, source: Source) -> TensorType {
+        self.parts.tensor(source).expect("the program has the tensor")
+    }
+
+    /// What to call operator `index` before a person.
+    #[must_use]
+    pub fn operator_label(&self, index: OperatorIndex) -> String {
+        self.named(index.0).unwrap_or_else(|| format!("operator {index}"))
+    }
+
+    /// What to call layer `index` before a person: its operator's name, or the first and the last that have one.
     ///
     /// # Panics
     /// When there is no such layer.
     #[must_use]
-    pub fn layer(&self, index: LayerIndex) -> &Operator {
-        &self.parts.layers[index.0 as usize]
-    }
-
-    /// The constant `index`.
-    ///
-    /// # Panics
-    /// When there is no such constant.
-    #[must_use]
-    pub fn constant(&self, index: ConstantIndex) -> &Constant {
-        &self.parts.constants[index.0 as usize]
-    }
-
-    /// The tensor root of constant `index`.
-    #[must_use]
-    pub fn constant_root(&self, index: ConstantIndex) -> TensorRoot {
-        TensorRoot(self.constants_tree.node(0, u64::from(index.0)))
-    }
-
-    /// Type and number of elements of the tensor that `source` names.
-    #[must_use]
-    pub fn tensor(&self, source: Source) -> TensorType {
-        self.parts.tensor(source).expect("references of a legal program exist")
-    }
-
-    /// The encoded descriptor of layer `index`.
-    #[must_use]
-    pub fn descriptor(&self, index: LayerIndex) -> [u8; crate::DESCRIPTOR_BYTES] {
-        descriptor::encode(&self.parts, index)
-    }
-
-    /// What to call layer `index` before a person.
-    #[must_use]
     pub fn layer_label(&self, index: LayerIndex) -> String {
-        let named = self.parts.meta.layers.get(index.0 as usize).map(crate::LayerMeta::label);
-        named.filter(|label| !label.is_empty()).unwrap_or_else(|| format!("layer {index}"))
+        let mut names = self.layer(index).operators().filter_map(|operator| self.named(operator));
+        match (names.next(), names.next_back()) {
+            (Some(first), Some(last)) => format!("{first} … {last}"),
+            (Some(only), None) => only,
+            (None, _) => format!("layer {index}"),
+        }
+    }
+
+    fn named(&self, operator: u32) -> Option<String> {
+        let label = self.parts.meta.operators.get(operator as usize).map(crate::OperatorMeta::label);
+        label.filter(|label| !label.is_empty())
     }
 
     /// The program file's bytes (SPEC 4.3).
@@ -230,9 +261,11 @@ impl Program {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = b"NRWS".to_vec();
         out.extend_from_slice(&self.header_bytes());
-        for index in 0..self.header.layers {
-            out.extend_from_slice(&self.descriptor(LayerIndex(index)));
+        self.layers.list.iter().for_each(|layer| layer.describe(&mut out));
+        for index in 0..self.header.operators {
+            out.extend_from_slice(&self.descriptor(OperatorIndex(index)));
         }
+        out.extend_from_slice(&(self.parts.constants.len() as u32).to_be_bytes());
         for constant in &self.parts.constants {
             out.push(constant.dtype as u8);
             out.extend_from_slice(&(constant.tensor().elements as u32).to_be_bytes());
@@ -244,33 +277,28 @@ impl Program {
     }
 }
 
-impl ProgramParts {
-    /// Type and number of elements of the tensor that `source` names, if there is one.
-    #[must_use]
-    pub fn tensor(&self, source: Source) -> Option<TensorType> {
-        match source {
-            Source::Input => Some(self.input),
-            Source::Constant(index) => self.constants.get(index.0 as usize).map(Constant::tensor),
-            Source::Layer(index) => {
-                let layer = self.layers.get(index.0 as usize)?;
-                Some(TensorType { dtype: layer.dtype, elements: layer.elements() })
-            }
+/// An operator's descriptor and its constants' tensor roots: of a, b and params, in this order (SPEC 4.2).
+fn operator_bytes(
+    parts: &ProgramParts,
+    layers: &Layers,
+    constant_roots: &[TensorRoot],
+    index: OperatorIndex,
+) -> Vec<u8> {
+    let op = &parts.operators[index.0 as usize];
+    let mut out = descriptor::encode(parts, layers, index).to_vec();
+    for source in op.sources() {
+        if let Source::Constant(constant) = source {
+            out.extend_from_slice(&constant_roots[constant.0 as usize].0.0);
         }
     }
+    out
+}
 
-    /// The header that these parts ask for; counts must be within limits.
-    pub(crate) fn header(&self, meta_bytes: &[u8]) -> Option<Header> {
-        let output =
-            self.tensor(Source::Layer(LayerIndex(u32::try_from(self.layers.len()).ok()?.checked_sub(1)?)))?;
-        let depth = |layer: &Operator| TensorType { dtype: layer.dtype, elements: layer.elements() }.depth();
-        Some(Header {
-            layers: self.layers.len() as u32,
-            constants: u32::try_from(self.constants.len()).ok()?,
-            input: self.input,
-            output,
-            reveal_bits: self.reveal_bits,
-            max_tensor_depth: self.layers.iter().map(depth).max()? as u8,
-            meta_hash: keccak(meta_bytes),
-        })
-    }
+fn operators_tree(layer: &Layer, operator_leaves: &[Digest]) -> Tree {
+    let operators = layer.operators();
+    Tree::new(operator_leaves[operators.start as usize..operators.end as usize].to_vec())
+}
+
+fn layer_leaf(layer: &Layer, operator_leaves: &[Digest]) -> Digest {
+    tagged(Domain::Layer, &[&layer.head(), &operators_tree(layer, operator_leaves).root().0])
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConstantIndex, LayerIndex};
+use crate::{ConstantIndex, OperatorIndex};
 
 /// The type of a tensor's elements (SPEC 1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ impl Fold {
     }
 }
 
-/// The tensor that an operand reads (SPEC 4.2, "kind" and "index").
+/// The tensor that an operand reads, by its place in the whole program; [`crate::Reference`] is how it is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -123,31 +123,8 @@ pub enum Source {
     Input,
     /// A constant.
     Constant(ConstantIndex),
-    /// The output of an earlier layer.
-    Layer(LayerIndex),
-}
-
-impl Source {
-    /// The kind and index bytes of the encoding.
-    #[must_use]
-    pub const fn code(self) -> (u8, u32) {
-        match self {
-            Self::Input => (0, 0),
-            Self::Constant(index) => (1, index.0),
-            Self::Layer(index) => (2, index.0),
-        }
-    }
-
-    /// The source with this kind and index; `None` when there is no such kind, or an input other than the first.
-    #[must_use]
-    pub const fn from_code(kind: u8, index: u32) -> Option<Self> {
-        match (kind, index) {
-            (0, 0) => Some(Self::Input),
-            (1, _) => Some(Self::Constant(ConstantIndex(index))),
-            (2, _) => Some(Self::Layer(LayerIndex(index))),
-            _ => None,
-        }
-    }
+    /// The output of an earlier operator.
+    Operator(OperatorIndex),
 }
 
 /// Requantisation records: the canonical bytes of [`DType::Params`] elements.

@@ -1,11 +1,13 @@
 //! A place to play disputes: a program, a claim, two players, and a chain that is Solidity and Rust at once.
 
+use narrows_bisection::game::ids;
 use narrows_bisection::players::{Challenger, Choice, Executor, FirstDifference, Follower};
+use narrows_bisection::signature::{self, SigningKey};
 use narrows_bisection::{
-    Account, BlockTime, Call, ClaimId, Event, JobId, MatchId, MatchState, Parameters, Phase, Refusal, Side,
-    Trace, Wei,
+    Account, BlockTime, Call, ClaimId, Event, JobId, MatchId, MatchState, Parameters, Phase, Posted, Refusal,
+    Side, Trace, Wei,
 };
-use narrows_commitment::{Digest, keccak};
+use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree, keccak};
 use narrows_contracts::{Chain as _, Receipt, Transaction};
 use narrows_program::Program;
 
@@ -30,6 +32,27 @@ pub struct Arena {
     /// The program.
     pub program: Program,
     jobs: u64,
+    claims: u64,
+}
+
+/// A claim that stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claimed {
+    /// Its id.
+    pub id: ClaimId,
+    /// What it says.
+    pub posted: Posted,
+    /// Its place among the job's commitments.
+    pub number: u64,
+}
+
+/// A match as it begins, and what was shown in it.
+#[derive(Debug, Clone)]
+pub struct Dispute {
+    /// Its id.
+    pub id: MatchId,
+    /// The match, followed from its events.
+    pub follower: Follower,
 }
 
 /// How a match ended.
@@ -62,11 +85,11 @@ impl Outcome {
 }
 
 /// A side's strategy: the next move, or silence until its clock has run out.
-pub type Player<'a> = dyn FnMut(&Follower, &MatchState) -> Option<Call> + 'a;
+pub type Player<'a> = dyn FnMut(&Follower) -> Option<Call> + 'a;
 
 /// The executor that answers from `trace`.
 pub fn answering<'a>(program: &'a Program, trace: &'a Trace) -> Box<Player<'a>> {
-    Box::new(move |follower, state| Executor { program, trace }.respond(follower.id(), state))
+    Box::new(move |follower| Executor { program, trace }.respond(follower))
 }
 
 /// The challenger that names the first difference from `trace`.
@@ -77,12 +100,12 @@ pub fn honest<'a>(program: &'a Program, trace: &'a Trace) -> Box<Player<'a>> {
 /// The challenger that chooses by `choice`.
 pub fn choosing<'a>(program: &'a Program, trace: &'a Trace, choice: impl Choice + 'a) -> Box<Player<'a>> {
     let mut challenger = Challenger { program, trace, choice };
-    Box::new(move |follower, state| challenger.respond(follower, state))
+    Box::new(move |follower| challenger.respond(follower))
 }
 
 /// The side that says nothing.
 pub fn silent<'a>() -> Box<Player<'a>> {
-    Box::new(|_, _| None)
+    Box::new(|_| None)
 }
 
 impl Arena {
@@ -94,11 +117,10 @@ impl Arena {
     pub fn new(program: Program, parameters: Parameters) -> Self {
         let mut chain = TwinChain::new(parameters);
         [REQUESTER, EXECUTOR, CHALLENGER, STRANGER].into_iter().for_each(|account| chain.fund(account));
-        let mut arena = Self { chain, program, jobs: 0 };
+        let mut arena = Self { chain, program, jobs: 0, claims: 0 };
         let call = Call::Register {
             header: arena.program.header_bytes().to_vec(),
             layers_root: arena.program.layers_root(),
-            constants_root: arena.program.constants_tree().root(),
         };
         arena.send(REQUESTER, Wei(0), call).expect("registered");
         arena
@@ -128,26 +150,95 @@ impl Arena {
         }
     }
 
-    /// The call that claims `trace`.
+    /// What an executor has to send with a commitment: its bond and the claim fee.
+    ///
+    /// # Panics
+    /// When the program is not registered.
     #[must_use]
-    pub fn claim_call(job: JobId, trace: &Trace) -> Call {
-        Call::PostClaim {
-            job,
-            trace_root: trace.root(),
-            output: trace.output().to_vec(),
-            path: trace.output_path(),
-        }
+    pub fn stake(&self) -> Wei {
+        let registered = self.chain.game.program(self.program.root()).expect("registered");
+        let fee = registered.claim_fee(self.chain.game.parameters()).expect("an amount");
+        Wei(self.chain.game.parameters().executor_bond.0 + fee.0)
     }
 
-    /// Claims `trace` for `job`.
+    /// What a challenger stakes on a match.
+    ///
+    /// # Panics
+    /// When the program is not registered.
+    #[must_use]
+    pub fn bond(&self) -> Wei {
+        let registered = self.chain.game.program(self.program.root()).expect("registered");
+        registered.bond(self.chain.game.parameters()).expect("an amount")
+    }
+
+    /// Commits `executor` to `trace`, in this block.
     ///
     /// # Panics
     /// When it is refused.
-    pub fn claim(&mut self, job: JobId, trace: &Trace) -> ClaimId {
-        let bond = self.chain.parameters().executor_bond;
-        let receipt = self.send(EXECUTOR, bond, Self::claim_call(job, trace)).expect("a claim");
+    pub fn commit(&mut self, executor: Account, job: JobId, trace: &Trace) -> Commitment {
+        self.promise(posted(job, executor, trace))
+    }
+
+    /// Commits an executor to saying `posted`, whatever that is, in this block.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn promise(&mut self, posted: Posted) -> Commitment {
+        self.claims += 1;
+        let salt = keccak(&[b"claim".as_slice(), &self.claims.to_be_bytes()].concat());
+        let commitment = ids::claim_commitment(salt, &posted);
+        let (stake, call) = (self.stake(), Call::CommitClaim { job: posted.job, commitment });
+        let receipt = self.send(posted.executor, stake, call).expect("a commitment");
         match receipt.events.as_slice() {
-            [Event::ClaimPosted { claim, .. }] => *claim,
+            [Event::ClaimCommitted { number, committed_at, .. }] => {
+                Commitment { posted, number: *number, committed_at: *committed_at, salt, commitment }
+            }
+            other => panic!("expected a commitment, got {other:?}"),
+        }
+    }
+
+    /// Claims `trace` for `job`: a commitment, a second, the claim.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn claim(&mut self, job: JobId, trace: &Trace) -> Claimed {
+        self.claim_by(EXECUTOR, job, trace)
+    }
+
+    /// As [`Arena::claim`], by somebody else.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn claim_by(&mut self, executor: Account, job: JobId, trace: &Trace) -> Claimed {
+        let commitment = self.commit(executor, job, trace);
+        self.post(&commitment, commitment.post(trace))
+    }
+
+    /// Claims a root that need not be any trace's, `output` standing under it by `path`.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn claim_root(
+        &mut self,
+        executor: Account,
+        job: JobId,
+        trace_root: TraceRoot,
+        output: &[u8],
+        path: Vec<Digest>,
+    ) -> Claimed {
+        let output_root = TensorRoot(Tree::of_bytes(output).root());
+        let commitment = self.promise(Posted { job, executor, trace_root, output_root });
+        self.post(&commitment, commitment.reveal(output.to_vec(), path))
+    }
+
+    /// A second later, posts what was committed to.
+    fn post(&mut self, commitment: &Commitment, call: Call) -> Claimed {
+        self.chain.advance(1);
+        let receipt = self.send(commitment.posted.executor, Wei(0), call).expect("a claim");
+        match receipt.events.as_slice() {
+            [Event::ClaimPosted { claim, posted, number, .. }] => {
+                Claimed { id: *claim, posted: *posted, number: *number }
+            }
             other => panic!("expected a claim, got {other:?}"),
         }
     }
@@ -156,14 +247,24 @@ impl Arena {
     ///
     /// # Panics
     /// When it is refused.
-    pub fn open(&mut self, claim: ClaimId) -> MatchId {
-        let bond = self.chain.parameters().challenger_bond;
-        let call = Call::Open { claim, commitment: Digest::default() };
-        let receipt = self.send(CHALLENGER, bond, call).expect("a match");
-        match receipt.events.as_slice() {
-            [Event::MatchOpened { match_id, .. }] => *match_id,
-            other => panic!("expected a match, got {other:?}"),
-        }
+    pub fn open(&mut self, claim: &Claimed) -> Dispute {
+        self.open_by(CHALLENGER, claim, Digest::default())
+    }
+
+    /// As [`Arena::open`], by somebody else, with a commitment.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn open_by(&mut self, challenger: Account, claim: &Claimed, commitment: Digest) -> Dispute {
+        let bond = self.bond();
+        let call = Call::Open { posted: claim.posted, commitment };
+        let receipt = self.send(challenger, bond, call).expect("a match");
+        let [event @ Event::MatchOpened { match_id, .. }] = receipt.events.as_slice() else {
+            panic!("expected a match, got {:?}", receipt.events);
+        };
+        let parameters = *self.chain.game.parameters();
+        let follower = Follower::new(&self.program, &parameters, receipt.time, claim.posted, event);
+        Dispute { id: *match_id, follower: follower.expect("a match can be followed") }
     }
 
     /// The state of a match.
@@ -172,54 +273,152 @@ impl Arena {
     /// When there is none.
     #[must_use]
     pub fn state(&self, id: MatchId) -> MatchState {
-        self.chain.match_state(id).expect("a chain").expect("a match").state
+        self.chain.game.match_of(id).expect("a match").state
+    }
+
+    /// Sends a move, and lets the dispute know what came of it.
+    ///
+    /// # Errors
+    /// The move's refusal.
+    pub fn act(&mut self, dispute: &mut Dispute, from: Account, call: Call) -> Result<Receipt, Refusal> {
+        let receipt = self.send(from, Wei(0), call)?;
+        receipt.events.iter().for_each(|event| dispute.follower.observe(&self.program, event));
+        Ok(receipt)
+    }
+
+    /// Ends the match's turn, by whoever sends it.
+    ///
+    /// # Panics
+    /// When there is no such match.
+    #[must_use]
+    pub fn timeout(&self, id: MatchId) -> Call {
+        let one = self.chain.game.match_of(id).expect("a match");
+        let posted = self.chain.game.claim(one.claim).expect("a match's claim").posted;
+        let (standing, node) = (one.state.standing(), one.state.node);
+        Call::Timeout { posted, number: one.number, standing, seated: one.seated, node }
+    }
+
+    /// Returns the match's bond, by whoever sends it. It knows the state that a verdict left, which events do not tell.
+    ///
+    /// # Panics
+    /// When there is no such match.
+    #[must_use]
+    pub fn reclaim(&self, id: MatchId) -> Call {
+        let one = self.chain.game.match_of(id).expect("a match");
+        let (standing, node) = (one.state.standing(), one.state.node);
+        Call::Reclaim { claim: one.claim, number: one.number, standing, seated: one.seated, node }
     }
 
     /// Plays a match to its end; a side that says nothing is timed out by a stranger.
     ///
     /// # Panics
     /// When a player's move is refused.
-    pub fn play(&mut self, id: MatchId, executor: &mut Player<'_>, challenger: &mut Player<'_>) -> Outcome {
-        self.play_until(id, executor, challenger, |_| false)
+    pub fn play(
+        &mut self,
+        dispute: &mut Dispute,
+        executor: &mut Player<'_>,
+        challenger: &mut Player<'_>,
+    ) -> Outcome {
+        self.play_until(dispute, executor, challenger, |_| false)
     }
 
     /// Plays a match until its end, or until `stop` says so of a state.
     ///
     /// # Panics
-    /// When a player's move is refused, or the match outlasts the protocol's bound.
+    /// When a player's move is refused, the match outlasts the protocol's bound, or what is followed is not what stands.
     pub fn play_until(
         &mut self,
-        id: MatchId,
+        dispute: &mut Dispute,
         executor: &mut Player<'_>,
         challenger: &mut Player<'_>,
         stop: impl Fn(&MatchState) -> bool,
     ) -> Outcome {
-        let program = self.program.clone();
-        let mut follower = Follower::new(&program, id);
         let mut moves = Vec::new();
         for _ in 0..200 {
-            let state = self.state(id);
+            let state = self.state(dispute.id);
             let Some(side) = state.phase.turn().filter(|_| !stop(&state)) else {
                 return Outcome { state, moves };
             };
+            assert_eq!(dispute.follower.state(), &state, "a follower knows the state");
             self.chain.advance(1);
             let (account, answer) = match side {
-                Side::Executor => (EXECUTOR, executor(&follower, &state)),
-                Side::Challenger => (CHALLENGER, challenger(&follower, &state)),
+                Side::Executor => (dispute.follower.posted().executor, executor(&dispute.follower)),
+                Side::Challenger => (dispute.follower.seated().challenger, challenger(&dispute.follower)),
             };
             let (account, call) = match answer {
                 Some(call) => (account, call),
                 None => {
                     self.chain.advance_to(state.deadline(&self.chain.parameters()).expect("a turn"));
-                    (STRANGER, Call::Timeout { match_id: id })
+                    (STRANGER, dispute.follower.timeout())
                 }
             };
             let name = call.name();
-            let receipt = self.send(account, Wei(0), call.clone());
+            let receipt = self.act(dispute, account, call.clone());
             let receipt = receipt.unwrap_or_else(|refusal| panic!("{name} in {:?}: {refusal}", state.phase));
-            receipt.events.iter().for_each(|event| follower.observe(&program, event));
             moves.push((side, call, receipt));
         }
         panic!("the match outlasts its bound");
     }
+}
+
+/// A claim that is committed to and not posted yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Commitment {
+    /// What it will say.
+    pub posted: Posted,
+    /// Its place among the job's commitments.
+    pub number: u64,
+    /// When it was made.
+    pub committed_at: BlockTime,
+    /// What hides it.
+    pub salt: Digest,
+    /// What is on chain.
+    pub commitment: Digest,
+}
+
+impl Commitment {
+    /// The call that posts the claim.
+    #[must_use]
+    pub fn post(&self, trace: &Trace) -> Call {
+        self.reveal(trace.output().to_vec(), trace.output_path())
+    }
+
+    /// The call that posts it with this output and its path.
+    #[must_use]
+    pub fn reveal(&self, output: Vec<u8>, path: Vec<Digest>) -> Call {
+        Call::PostClaim {
+            job: self.posted.job,
+            number: self.number,
+            committed_at: self.committed_at,
+            salt: self.salt,
+            trace_root: self.posted.trace_root,
+            output,
+            path,
+        }
+    }
+
+    /// The call that ends it when it was not posted in time.
+    #[must_use]
+    pub fn lapse(&self) -> Call {
+        let Self { posted: Posted { job, executor, .. }, number, committed_at, commitment, .. } = *self;
+        Call::Lapse { job, number, executor, commitment, committed_at }
+    }
+}
+
+/// A key, and the account that it signs for.
+///
+/// # Panics
+/// Never: a hash is a key.
+#[must_use]
+pub fn signer(name: &str) -> (SigningKey, Account) {
+    let key = SigningKey::from_slice(&keccak(name.as_bytes()).0).expect("a hash is a key");
+    let account = signature::account(key.verifying_key());
+    (key, account)
+}
+
+/// What a claim of `trace` says.
+#[must_use]
+pub fn posted(job: JobId, executor: Account, trace: &Trace) -> Posted {
+    let output_root = TensorRoot(Tree::of_bytes(trace.output()).root());
+    Posted { job, executor, trace_root: trace.root(), output_root }
 }

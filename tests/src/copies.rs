@@ -1,24 +1,34 @@
-//! Programs of layers that copy: the smallest ones of any number of layers and any size.
+//! Programs of operators that copy: the smallest ones of any number of layers and any size.
 
 use narrows_bisection::Trace;
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Meta, Operand, Operator, Params, Program,
+    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
     ProgramParts, Source, TensorType, Window, record,
 };
 
-/// `layers` layers, each copying `elements` i8 values.
+/// `layers` layers of one operator, each copying `elements` i8 values.
 ///
 /// # Panics
 /// When the numbers are beyond a program's limits.
 #[must_use]
 pub fn program(layers: u32, elements: u32) -> Program {
-    let layer = |index: u32| Operator {
+    grouped(&vec![1; layers as usize], elements)
+}
+
+/// Layers of as many operators as `groups` says, each copying the one before.
+///
+/// # Panics
+/// When the numbers are beyond a program's limits.
+#[must_use]
+pub fn grouped(groups: &[u8], elements: u32) -> Program {
+    let operators = groups.iter().map(|count| u32::from(*count)).sum();
+    let operator = |index: u32| Operator {
         fold: Fold::Sum,
         dtype: DType::I8,
         out: [1, 1, 1, elements],
         red: [1; 3],
         a: Operand {
-            source: if index == 0 { Source::Input } else { Source::Layer(LayerIndex(index - 1)) },
+            source: if index == 0 { Source::Input } else { Source::Operator(OperatorIndex(index - 1)) },
             dtype: DType::I8,
             map: IndexMap { out: [0, 0, 0, 1], ..IndexMap::default() },
         },
@@ -34,7 +44,8 @@ pub fn program(layers: u32, elements: u32) -> Program {
     };
     Program::new(ProgramParts {
         input: TensorType { dtype: DType::I8, elements: u64::from(elements) },
-        layers: (0..layers).map(layer).collect(),
+        operators: (0..operators).map(operator).collect(),
+        groups: groups.to_vec(),
         constants: vec![Constant { dtype: DType::Params, bytes: record::encode(0, 2, 1).to_vec() }],
         reveal_bits: 4,
         meta: Meta::default(),
@@ -54,6 +65,6 @@ pub fn input(elements: u32) -> Vec<u8> {
 /// When the input is not the program's.
 #[must_use]
 pub fn truth(program: &Program, input: &[u8]) -> Trace {
-    let outputs = vec![input.to_vec(); program.layers().len()];
+    let outputs = vec![input.to_vec(); program.operators().len()];
     Trace::new(program, input.to_vec(), outputs).expect("lengths")
 }

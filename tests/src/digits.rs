@@ -1,6 +1,6 @@
 //! The digits model of `fixtures/`, as a program that is committed there.
 
-use narrows_program::{LayerIndex, Program};
+use narrows_program::{OperatorIndex, Program};
 
 /// The committed program.
 ///
@@ -17,13 +17,14 @@ pub fn input() -> Vec<u8> {
     include_bytes!("../../fixtures/digits/sample.bin").to_vec()
 }
 
-/// A layer of several tiles whose elements have several segments.
+/// An operator of several tiles whose elements have several segments.
 ///
 /// # Panics
 /// When the fixture has none.
 #[must_use]
-pub fn segmented_layer(program: &Program) -> LayerIndex {
-    let fits = |layer: &narrows_program::Operator| layer.segments() > 1 && layer.output_bytes() > 128;
-    let index = program.layers().iter().position(fits).expect("the digits program has a segmented layer");
-    LayerIndex(index as u32)
+pub fn segmented_operator(program: &Program) -> OperatorIndex {
+    let fits = |one: &narrows_program::Operator| one.segments() > 1 && one.output_bytes() > 128;
+    let index =
+        program.operators().iter().position(fits).expect("the digits program has a segmented operator");
+    OperatorIndex(index as u32)
 }

@@ -3,6 +3,9 @@
 pub mod arena;
 pub mod copies;
 pub mod digits;
+pub mod mirror;
 pub mod oracle;
 pub mod random_program;
+pub mod sim;
+pub mod stage;
 pub mod twin;

@@ -4,9 +4,9 @@
 
 use std::ops::Range;
 
-use narrows_program::{DType, Fold, LayerIndex, Operand, Operator, Program, Source, Window};
+use narrows_program::{DType, Fold, Operand, Operator, OperatorIndex, Program, Source, Window};
 
-/// Every layer's canonical output bytes.
+/// Every operator's canonical output bytes.
 ///
 /// # Panics
 /// When `input` is not the program's input: a mistake of the test.
@@ -14,20 +14,20 @@ use narrows_program::{DType, Fold, LayerIndex, Operand, Operator, Program, Sourc
 pub fn run(program: &Program, input: &[u8]) -> Vec<Vec<u8>> {
     assert_eq!(input.len() as u64, program.header().input.bytes(), "the input's size");
     let mut outputs: Vec<Vec<u8>> = Vec::new();
-    for index in 0..program.header().layers {
-        outputs.push(layer(program, input, &outputs, LayerIndex(index)));
+    for index in 0..program.header().operators {
+        outputs.push(operator(program, input, &outputs, OperatorIndex(index)));
     }
     outputs
 }
 
-/// The canonical output bytes of one layer, given the input and the outputs of the layers before it, true or not.
+/// The canonical output bytes of one operator, given the input and the outputs of the operators before it, true or not.
 #[must_use]
-pub fn layer(program: &Program, input: &[u8], outputs: &[Vec<u8>], index: LayerIndex) -> Vec<u8> {
-    let op = program.layer(index);
+pub fn operator(program: &Program, input: &[u8], outputs: &[Vec<u8>], index: OperatorIndex) -> Vec<u8> {
+    let op = program.operator(index);
     let bytes = |source: Source| match source {
         Source::Input => input,
         Source::Constant(index) => &program.constant(index).bytes,
-        Source::Layer(index) => &outputs[index.0 as usize],
+        Source::Operator(index) => &outputs[index.0 as usize],
     };
     let (a, b) = (bytes(op.a.source), op.b.map(|b| bytes(b.source)));
     let params = &program.constant(op.params.constant).bytes;

@@ -1,5 +1,5 @@
 //! Random legal programs with an input, biased to extremes: types' least and greatest values, records at the bound,
-//! windows that mostly miss, strides of every kind.
+//! windows that mostly miss, strides of every kind; cut into layers of every kind: of one operator, of several, of all.
 //!
 //! A program is read off a list of random words, and an exhausted list goes on with zeros, the simplest choices: so
 //! proptest shrinks a failing program by shrinking the list.
@@ -7,28 +7,32 @@
 use std::ops::RangeInclusive;
 
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Meta, Operand, Operator, Params, Program,
+    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
     ProgramParts, Source, TensorType, Window, record,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Random legal programs with an input each: one to five layers of any folds.
+/// Random legal programs with an input each: one to six operators of any folds.
 pub fn program() -> impl Strategy<Value = (Program, Vec<u8>)> {
-    program_of(None, 1..=5)
+    program_of(None, 1..=6)
 }
 
-/// As [`program`], with a number of layers in `layers`, all with this fold.
-pub fn program_with(fold: Fold, layers: RangeInclusive<usize>) -> impl Strategy<Value = (Program, Vec<u8>)> {
-    program_of(Some(fold), layers)
+/// As [`program`], with a number of operators in `operators`, all with this fold.
+pub fn program_with(
+    fold: Fold,
+    operators: RangeInclusive<usize>,
+) -> impl Strategy<Value = (Program, Vec<u8>)> {
+    program_of(Some(fold), operators)
 }
 
 fn program_of(
     fold: Option<Fold>,
-    layers: RangeInclusive<usize>,
+    operators: RangeInclusive<usize>,
 ) -> impl Strategy<Value = (Program, Vec<u8>)> {
-    let words = vec(any::<u32>(), 0..400);
-    (layers, words).prop_map(move |(layers, words)| build(&mut Draw { words, next: 0 }, fold, layers))
+    let words = vec(any::<u32>(), 0..480);
+    (operators, words)
+        .prop_map(move |(operators, words)| build(&mut Draw { words, next: 0 }, fold, operators))
 }
 
 /// A stream of choices.
@@ -90,21 +94,24 @@ fn elements(draw: &mut Draw) -> u64 {
     1 + draw.upto(most)
 }
 
-fn build(draw: &mut Draw, fold: Option<Fold>, layers: usize) -> (Program, Vec<u8>) {
+fn build(draw: &mut Draw, fold: Option<Fold>, operators: usize) -> (Program, Vec<u8>) {
+    // First, so that the words are never exhausted before it.
+    let sizes = sizes(draw, operators);
     let dtype = integer(draw);
     let input = TensorType { dtype, elements: elements(draw) };
     let bytes = draw.tensor(input);
     let mut parts = ProgramParts {
         input,
-        layers: vec![],
+        operators: vec![],
+        groups: vec![],
         constants: vec![],
         reveal_bits: 1 + draw.upto(5) as u8,
         meta: Meta::default(),
     };
-    while parts.layers.len() < layers {
+    while parts.operators.len() < operators {
         let legal = (0..12).any(|_| {
             let before = parts.clone();
-            add_layer(draw, &mut parts, fold);
+            add_operator(draw, &mut parts, fold);
             let legal = Program::new(parts.clone()).is_ok();
             if !legal {
                 parts = before;
@@ -115,18 +122,41 @@ fn build(draw: &mut Draw, fold: Option<Fold>, layers: usize) -> (Program, Vec<u8
             break;
         }
     }
-    if parts.layers.is_empty() {
-        // The words held no legal layer, or there are none: the simplest choices make one.
-        add_layer(&mut Draw { words: vec![], next: 0 }, &mut parts, fold);
+    if parts.operators.is_empty() {
+        // The words held no legal operator, or there are none: the simplest choices make one.
+        add_operator(&mut Draw { words: vec![], next: 0 }, &mut parts, fold);
     }
+    parts.groups = cut(&sizes, parts.operators.len());
     (Program::new(parts).expect("legal by construction"), bytes)
+}
+
+/// How many operators each layer should have: one each, or a few, or all in one.
+fn sizes(draw: &mut Draw, operators: usize) -> Vec<u8> {
+    let kind = draw.upto(4);
+    let size = |draw: &mut Draw| match kind {
+        0 => 1,
+        1..=3 => 1 + draw.upto(3) as u8,
+        _ => operators as u8,
+    };
+    (0..operators).map(|_| size(draw)).collect()
+}
+
+/// The first of `sizes`, the last of them cut short, that hold `operators` operators together.
+fn cut(sizes: &[u8], operators: usize) -> Vec<u8> {
+    let mut left = operators as u8;
+    let taken = sizes.iter().map(|size| {
+        let size = (*size).min(left);
+        left -= size;
+        size
+    });
+    taken.filter(|size| *size > 0).collect()
 }
 
 fn integer(draw: &mut Draw) -> DType {
     draw.pick(&[DType::I8, DType::I16, DType::I8, DType::I32])
 }
 
-fn add_layer(draw: &mut Draw, parts: &mut ProgramParts, fold: Option<Fold>) {
+fn add_operator(draw: &mut Draw, parts: &mut ProgramParts, fold: Option<Fold>) {
     let fold = fold.unwrap_or_else(|| draw.pick(&[Fold::Dot, Fold::Sum, Fold::Max, Fold::Pair, Fold::Dot]));
     let mut out: [u32; 4] = std::array::from_fn(|_| draw.dimension());
     let mut red: [u32; 3] = std::array::from_fn(|_| draw.dimension());
@@ -169,16 +199,18 @@ fn add_layer(draw: &mut Draw, parts: &mut ProgramParts, fold: Option<Fold>) {
     let terms = u64::from(op.red[0]) * u64::from(op.red[1]) * u64::from(op.red[2]);
     op.split = op.split.max(terms.div_ceil(256) as u32);
     records(draw, parts, &mut op);
-    parts.layers.push(op);
+    parts.operators.push(op);
+    parts.groups.push(1);
 }
 
-/// A tensor that a layer may read: the newest output most often, or an older one, the input, or a new constant.
+/// A tensor that an operator may read: the newest output most often, or an older one (a residual), the input, or a new
+/// constant.
 fn source(draw: &mut Draw, parts: &mut ProgramParts) -> Source {
-    let made = parts.layers.len() as u64;
-    match draw.upto(7) {
-        0..5 if made > 0 => Source::Layer(LayerIndex(made as u32 - 1)),
-        5 if made > 0 => Source::Layer(LayerIndex(draw.upto(made - 1) as u32)),
-        6 => {
+    let made = parts.operators.len() as u64;
+    match draw.upto(9) {
+        0..4 if made > 0 => Source::Operator(OperatorIndex(made as u32 - 1)),
+        4..7 if made > 0 => Source::Operator(OperatorIndex(draw.upto(made - 1) as u32)),
+        7 => {
             let tensor = TensorType { dtype: integer(draw), elements: elements(draw) };
             constant(draw, parts, tensor)
         }

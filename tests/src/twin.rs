@@ -1,10 +1,17 @@
 //! Two machines in step: the contracts in revm and their Rust mirror, compared after every call.
 
-use narrows_bisection::Game;
-use narrows_bisection::{Account, BlockTime, ClaimId, Event, JobId, MatchId, Parameters, Refusal, Wei};
-use narrows_contracts::{
-    Chain, ChainError, ClaimView, EmbeddedChain, JobView, LoggedEvent, MatchView, Receipt, Transaction,
+use narrows_bisection::game::ids::match_id;
+use narrows_bisection::{
+    Account, Block, BlockTime, Call, ClaimId, Event, Game, JobId, MatchId, Parameters, Refusal, Registered,
+    StateHash, Wei,
 };
+use narrows_commitment::{Digest, ProgramRoot};
+use narrows_contracts::{
+    Chain, ChainError, ClaimView, EmbeddedChain, JobView, LoggedEvent, Receipt, Transaction,
+};
+
+/// What each account is given.
+const GIFT: Wei = Wei(1 << 100);
 
 /// A chain that panics (in a test, fails it) as soon as Solidity and Rust differ: in an event, a refusal, a state, an amount.
 pub struct TwinChain {
@@ -33,8 +40,33 @@ impl TwinChain {
     /// # Panics
     /// When the chain refuses.
     pub fn fund(&mut self, account: Account) {
-        self.chain.fund(account, Wei(1 << 100)).expect("fund");
+        self.chain.fund(account, GIFT).expect("fund");
         self.accounts.push(account);
+    }
+
+    /// What an account holds beyond what it was given, in wei; negative when it has paid in more than it got out.
+    ///
+    /// # Panics
+    /// When the chain cannot be read.
+    #[must_use]
+    pub fn gain(&self, account: Account) -> i128 {
+        self.chain.balance(account).expect("balance").0 as i128 - GIFT.0 as i128
+    }
+
+    /// Everybody withdraws what it is owed. Then nothing must be locked: what went in came out again or is burned.
+    ///
+    /// # Panics
+    /// When anything is left, or anything is lost.
+    pub fn close_books(&mut self) {
+        for account in self.accounts.clone() {
+            if self.game.owed(account) > Wei(0) {
+                let withdraw = Transaction { from: account, value: Wei(0), call: Call::Withdraw };
+                self.both(withdraw).expect("what is owed is paid");
+            }
+        }
+        assert_eq!(self.game.locked(), Wei(0), "nothing is left behind");
+        let gains: i128 = self.accounts.iter().map(|account| self.gain(*account)).sum();
+        assert_eq!(-gains, self.game.burned().0 as i128, "what is gone is burned");
     }
 
     /// Moves the clock.
@@ -67,8 +99,8 @@ impl TwinChain {
             );
         }
         for id in &self.matches {
-            let evm = self.chain.match_state(*id).expect("match").expect("a known match").state;
-            assert_eq!(Some(&evm), self.game.match_of(*id).map(|m| &m.state), "match {id}");
+            let evm = self.chain.match_state(*id).expect("match").expect("a known match");
+            assert_eq!(Some(evm), self.game.match_of(*id).map(|m| m.state.hash()), "match {id}");
         }
     }
 
@@ -78,7 +110,8 @@ impl TwinChain {
     /// When they differ.
     pub fn both(&mut self, tx: Transaction) -> Result<Receipt, Refusal> {
         let mut game = self.game.clone();
-        let rust = game.apply(self.chain.now(), tx.from, tx.value, &tx.call);
+        let block = Block { time: self.chain.now(), base_fee: self.chain.base_fee() };
+        let rust = game.apply(block, tx.from, tx.value, &tx.call);
         let name = tx.call.name();
         let answer = match (self.chain.send(tx), rust) {
             (Ok(receipt), Ok(events)) => {
@@ -91,11 +124,15 @@ impl TwinChain {
                 Err(refusal)
             }
             (Err(ChainError::NotPayable { .. }), Err(Refusal::WrongValue)) => Err(Refusal::WrongValue),
-            (evm, rust) => panic!("{name}: Solidity says {evm:?}, Rust {rust:?}"),
+            (evm, rust) => {
+                let (evm, rust) = (evm.map(|receipt| receipt.events.len()), rust.map(|events| events.len()));
+                panic!("{name}: Solidity says {evm:?}, Rust {rust:?} (events, or why not)")
+            }
         };
         if let Ok(receipt) = &answer {
             let opened = receipt.events.iter().filter_map(|event| match event {
                 Event::MatchOpened { match_id, .. } => Some(*match_id),
+                Event::Committed { claim, number, .. } => Some(match_id(*claim, *number)),
                 _ => None,
             });
             self.matches.extend(opened);
@@ -139,8 +176,16 @@ impl Chain for TwinChain {
         self.chain.claim(claim)
     }
 
-    fn match_state(&self, id: MatchId) -> Result<Option<MatchView>, ChainError> {
+    fn match_state(&self, id: MatchId) -> Result<Option<StateHash>, ChainError> {
         self.chain.match_state(id)
+    }
+
+    fn program(&self, root: ProgramRoot) -> Result<Option<Registered>, ChainError> {
+        self.chain.program(root)
+    }
+
+    fn entry(&self, job: JobId, number: u64) -> Result<Option<Digest>, ChainError> {
+        self.chain.entry(job, number)
     }
 
     fn owed(&self, account: Account) -> Result<Wei, ChainError> {

@@ -1,16 +1,13 @@
-//! Attacks on what is committed (3, 5, 7, 36), on both machines at once.
+//! Attacks on what is committed (3, 5, 9, 36), on both machines at once.
 
-use narrows_bisection::{
-    BlockTime, Call, ClaimId, JobId, MatchId, MatchState, Parameters, Phase, Refusal, Trace, Wei,
-};
+use narrows_bisection::players::Follower;
+use narrows_bisection::{Call, Parameters, Phase, Posted, Refusal, Trace, Wei};
 use narrows_commitment::{
-    Digest, ProgramRoot, TILE_BYTES, Tile, TraceRoot, Tree, fold_up, keccak, padding, tile_at, tile_leaf,
+    Digest, TILE_BYTES, TensorRoot, Tile, TraceRoot, Tree, fold_up, keccak, padding, tile_at, tile_leaf,
 };
-use narrows_contracts::Chain as _;
-use narrows_executor::node::{Conduct as _, Honest};
-use narrows_program::LayerIndex;
-use narrows_tests::arena::{Arena, CHALLENGER, EXECUTOR, FEE, REQUESTER, STRANGER, answering, honest};
-use narrows_tests::{copies, digits};
+use narrows_program::OperatorIndex;
+use narrows_tests::arena::{Arena, CHALLENGER, Claimed, EXECUTOR, honest};
+use narrows_tests::copies;
 
 const NOTHING: Wei = Wei(0);
 
@@ -20,120 +17,184 @@ fn attack_03_an_output_that_is_not_the_last_leaf_is_refused() {
     let truth = copies::truth(&program, &copies::input(300));
     let mut arena = Arena::new(program, Parameters::default());
     let job = arena.job(truth.input());
-    let bond = arena.chain.parameters().executor_bond;
+    let mut refused = |trace_root: TraceRoot, output: Vec<u8>, path: Vec<Digest>| {
+        let output_root = TensorRoot(Tree::of_bytes(&output).root());
+        let commitment = arena.promise(Posted { job, executor: EXECUTOR, trace_root, output_root });
+        arena.chain.advance(1);
+        arena.send(EXECUTOR, NOTHING, commitment.reveal(output, path)).map(|_| ())
+    };
     for at in [0, 127, 128, 299] {
         let mut output = truth.output().to_vec();
         output[at] ^= 1;
-        let call = Call::PostClaim { job, trace_root: truth.root(), output, path: truth.output_path() };
-        assert_eq!(arena.send(EXECUTOR, bond, call), Err(Refusal::BadOpening), "byte {at}");
+        let answer = refused(truth.root(), output, truth.output_path());
+        assert_eq!(answer, Err(Refusal::BadOpening), "byte {at}");
     }
     // The right output, shown at another place of the tree, or under another root.
-    let path = truth.tree().path(3);
-    let call = Call::PostClaim { job, trace_root: truth.root(), output: truth.output().to_vec(), path };
-    assert_eq!(arena.send(EXECUTOR, bond, call), Err(Refusal::BadOpening));
-    let call = Call::PostClaim {
-        job,
-        trace_root: TraceRoot(keccak(b"other")),
-        output: truth.output().to_vec(),
-        path: truth.output_path(),
-    };
-    assert_eq!(arena.send(EXECUTOR, bond, call), Err(Refusal::BadOpening));
-    arena.claim(job, &truth);
+    let output = || truth.output().to_vec();
+    assert_eq!(refused(truth.root(), output(), truth.tree().path(3)), Err(Refusal::BadOpening));
+    let other = TraceRoot(keccak(b"other"));
+    assert_eq!(refused(other, output(), truth.output_path()), Err(Refusal::BadOpening));
+    assert_eq!(refused(truth.root(), output(), truth.output_path()), Ok(()));
 }
 
-/// An executor that answers from trees of its own making.
+#[test]
+fn attack_03_a_claim_says_what_was_committed_to() {
+    let program = copies::program(5, 300);
+    let truth = copies::truth(&program, &copies::input(300));
+    let mut arena = Arena::new(program, Parameters::default());
+    let job = arena.job(truth.input());
+    let commitment = arena.commit(EXECUTOR, job, &truth);
+    arena.chain.advance(1);
+    // Another output than the one that was committed to, right or wrong, is another claim.
+    let mut output = truth.output().to_vec();
+    output[7] ^= 1;
+    let call = commitment.reveal(output, truth.output_path());
+    assert_eq!(arena.send(EXECUTOR, NOTHING, call), Err(Refusal::UnknownCommitment));
+    assert_eq!(arena.send(EXECUTOR, NOTHING, commitment.reveal(vec![], vec![])), Err(Refusal::WrongLength));
+    arena.send(EXECUTOR, NOTHING, commitment.post(&truth)).expect("a claim");
+    assert_eq!(arena.send(EXECUTOR, NOTHING, commitment.post(&truth)), Err(Refusal::UnknownCommitment));
+}
+
+/// An executor that answers from trees of its own making; its layers have one operator each.
 struct Crafted {
     layers: Tree,
     tensor: Tree,
     tiles: Vec<Tile>,
+    bits: u8,
 }
 
 impl Crafted {
-    fn respond(&self, id: MatchId, state: &MatchState, bits: u8) -> Option<Call> {
-        let hash = state.hash(id);
+    fn respond(&self, follower: &Follower) -> Option<Call> {
+        let state = follower.state();
+        let (claim, number, standing, seat) =
+            (follower.claim(), follower.number(), state.standing(), state.seat);
         let tree = if state.phase == Phase::LayerE { &self.layers } else { &self.tensor };
         match state.phase {
             Phase::LayerE | Phase::TileE => {
-                let bits = bits.min(state.remaining);
+                let bits = state.levels(self.bits);
                 let nodes = tree.descendants(state.remaining.into(), state.position.into(), bits.into());
-                Some(Call::Reveal { match_id: id, state: hash, nodes })
+                Some(Call::Reveal { claim, number, standing, seat, nodes })
             }
             Phase::DataE => {
-                let tile = self.tiles[state.position as usize].to_vec();
-                Some(Call::RevealTile { match_id: id, state: hash, tile })
+                let first = (state.position << state.remaining) as usize;
+                let tiles = self.tiles[first..].iter().take(state.real_tiles() as usize);
+                let tiles = tiles.flatten().copied().collect();
+                Some(Call::RevealTiles { claim, number, standing, seat, tiles })
             }
             _ => None,
         }
     }
 }
 
-/// Claims with layer `layer`'s tensor replaced by `tiles`, and layers beyond the last given by `beyond`.
+/// Claims with operator `operator`'s tensor replaced by `leaves` (of which `tiles` are the first), and layers beyond the last
+/// given by `beyond`.
 fn claim_crafted(
     arena: &mut Arena,
     truth: &Trace,
-    layer: usize,
+    operator: usize,
     tiles: Vec<Tile>,
     beyond: &[Digest],
-) -> (ClaimId, Crafted) {
+) -> (Claimed, Crafted) {
     let tensor = Tree::new(tiles.iter().map(tile_leaf).collect());
     let count = truth.outputs().len() as u64;
     let mut leaves: Vec<Digest> = (0..count).map(|i| truth.tree().node(0, i)).collect();
-    leaves[layer] = tensor.root();
+    leaves[operator] = tensor.root();
     leaves.extend_from_slice(beyond);
     let layers = Tree::new(leaves);
     let job = arena.job(truth.input());
-    let call = Call::PostClaim {
-        job,
-        trace_root: TraceRoot(layers.root()),
-        output: truth.output().to_vec(),
-        path: layers.path(count - 1),
-    };
-    let bond = arena.chain.parameters().executor_bond;
-    let receipt = arena.send(EXECUTOR, bond, call).expect("a claim");
-    let claim = match &receipt.events[0] {
-        narrows_bisection::Event::ClaimPosted { claim, .. } => *claim,
-        other => panic!("{other:?}"),
-    };
-    (claim, Crafted { layers, tensor, tiles })
+    let (root, path) = (TraceRoot(layers.root()), layers.path(count - 1));
+    let claim = arena.claim_root(EXECUTOR, job, root, truth.output(), path);
+    let bits = arena.program.header().reveal_bits;
+    (claim, Crafted { layers, tensor, tiles, bits })
 }
 
 fn tiles_of(bytes: &[u8], count: u64) -> Vec<Tile> {
     (0..count).map(|i| tile_at(bytes, i)).collect()
 }
 
+/// Claims a trace whose third tensor has these tiles, and plays; the last move, the challenger having won.
+fn refuted_by(elements: u32, beyond: &[Digest], bend: impl Fn(&mut Vec<Tile>)) -> &'static str {
+    let program = copies::program(5, elements);
+    let truth = copies::truth(&program, &copies::input(elements));
+    let mut arena = Arena::new(program.clone(), Parameters::default());
+    let mut tiles = tiles_of(truth.operator(OperatorIndex(2)), u64::from(elements).div_ceil(128));
+    bend(&mut tiles);
+    let (claim, crafted) = claim_crafted(&mut arena, &truth, 2, tiles, beyond);
+    let mut one = arena.open(&claim);
+    let outcome =
+        arena.play(&mut one, &mut |f: &Follower| answer(&crafted, f), &mut honest(&program, &truth));
+    assert!(outcome.won());
+    let reclaim = arena.reclaim(one.id);
+    arena.send(CHALLENGER, NOTHING, reclaim).expect("the bond goes back");
+    assert_eq!(
+        arena.chain.game.owed(CHALLENGER).0,
+        arena.bond().0 + reward(&arena),
+        "the bond, and the reward"
+    );
+    outcome.last()
+}
+
+fn reward(arena: &Arena) -> u128 {
+    arena.chain.game.parameters().executor_bond.0 / 2
+}
+
+/// What the crafted executor answers, unless the contracts cannot take it: then it has nothing better than silence.
+fn answer(crafted: &Crafted, follower: &Follower) -> Option<Call> {
+    let call = crafted.respond(follower)?;
+    let Call::RevealTiles { tiles, .. } = &call else { return Some(call) };
+    let state = follower.state();
+    let mut leaves: Vec<Digest> = tiles.as_chunks::<TILE_BYTES>().0.iter().map(tile_leaf).collect();
+    leaves.resize(1 << state.remaining, padding(0));
+    (fold_up(&leaves) == Some(state.node)).then_some(call)
+}
+
 #[test]
 fn attack_05_one_byte_of_padding_refutes_an_otherwise_right_claim() {
-    let program = copies::program(5, 300);
-    let truth = copies::truth(&program, &copies::input(300));
-    let bits = program.header().reveal_bits;
     // In the last tile: 300 bytes end 44 bytes into the third.
     for (byte, value) in [(44, 1u8), (127, 0x80)] {
-        let mut arena = Arena::new(program.clone(), Parameters::default());
-        let mut tiles = tiles_of(truth.layer(LayerIndex(2)), 3);
-        tiles[2][byte] = value;
-        let (claim, crafted) = claim_crafted(&mut arena, &truth, 2, tiles, &[]);
-        let id = arena.open(claim);
-        let mut executor = |_: &_, state: &_| crafted.respond(id, state, bits);
-        let outcome = arena.play(id, &mut executor, &mut honest(&program, &truth));
-        assert!(outcome.won() && outcome.last() == "name", "byte {byte} of the last tile");
+        let last = refuted_by(300, &[], |tiles| tiles[2][byte] = value);
+        assert_eq!(last, "name", "byte {byte} of the last tile");
     }
-    // A whole tile beyond the tensor: the tree has four leaves, the tensor three tiles.
-    let mut arena = Arena::new(program.clone(), Parameters::default());
-    let mut tiles = tiles_of(truth.layer(LayerIndex(2)), 3);
-    tiles.push([0; TILE_BYTES]);
-    let (claim, crafted) = claim_crafted(&mut arena, &truth, 2, tiles, &[]);
-    let id = arena.open(claim);
-    let mut executor = |_: &_, state: &_| crafted.respond(id, state, bits);
-    let outcome = arena.play(id, &mut executor, &mut honest(&program, &truth));
-    assert!(outcome.won() && outcome.last() == "pick", "a padding tile");
+    // A tile beyond the tensor, beside its last ones: real tiles and padding leaves do not give the node, so the executor has
+    // nothing to show.
+    assert_eq!(refuted_by(300, &[], |tiles| tiles.push([0; TILE_BYTES])), "timeout", "a padding tile");
+    // 17 tiles stand under five nodes of four; a tile under the sixth is a node that should be padding.
+    let far = |tiles: &mut Vec<Tile>| tiles.resize(21, [0; TILE_BYTES]);
+    assert_eq!(refuted_by(2100, &[], far), "timeout", "beside the last tile first");
     // A layer beyond the last: the tree has eight leaves, the program five layers.
+    assert_eq!(refuted_by(300, &[keccak(b"a sixth layer")], |_| {}), "pick", "a padding layer");
+}
+
+#[test]
+fn attack_05_a_padding_node_of_a_tensor_refutes() {
+    // As above, but the tiles beside the last one are padding as they should be: only the sixth node is not.
+    let program = copies::program(1, 2100);
+    let truth = copies::truth(&program, &copies::input(2100));
+    let mut leaves: Vec<Digest> = (0..17).map(|i| tile_leaf(&tile_at(truth.output(), i))).collect();
+    leaves.resize(20, padding(0));
+    leaves.push(keccak(b"no tile at all"));
+    let tensor = Tree::new(leaves);
     let mut arena = Arena::new(program.clone(), Parameters::default());
-    let tiles = tiles_of(truth.layer(LayerIndex(2)), 3);
-    let (claim, crafted) = claim_crafted(&mut arena, &truth, 2, tiles, &[keccak(b"a sixth layer")]);
-    let id = arena.open(claim);
-    let mut executor = |_: &_, state: &_| crafted.respond(id, state, bits);
-    let outcome = arena.play(id, &mut executor, &mut honest(&program, &truth));
-    assert!(outcome.won() && outcome.last() == "pick", "a padding layer");
+    let job = arena.job(truth.input());
+    // The output is the last leaf, which the contract computes: a claim on such a tensor cannot even be posted …
+    let output_root = TensorRoot(Tree::of_bytes(truth.output()).root());
+    let posted = Posted { job, executor: EXECUTOR, trace_root: TraceRoot(tensor.root()), output_root };
+    let commitment = arena.promise(posted);
+    arena.chain.advance(1);
+    let call = commitment.reveal(truth.output().to_vec(), vec![]);
+    assert_eq!(arena.send(EXECUTOR, NOTHING, call), Err(Refusal::BadOpening));
+    // … but one on such a tensor in the middle can.
+    let program = copies::program(2, 2100);
+    let truth = copies::truth(&program, &copies::input(2100));
+    let mut arena = Arena::new(program.clone(), Parameters::default());
+    let job = arena.job(truth.input());
+    let layers = Tree::new(vec![tensor.root(), truth.tree().node(0, 1)]);
+    let claim = arena.claim_root(EXECUTOR, job, TraceRoot(layers.root()), truth.output(), layers.path(1));
+    let crafted = Crafted { layers, tensor, tiles: vec![], bits: program.header().reveal_bits };
+    let mut one = arena.open(&claim);
+    let outcome = arena.play(&mut one, &mut |f: &Follower| crafted.respond(f), &mut honest(&program, &truth));
+    assert!(outcome.won());
+    assert_eq!((outcome.last(), outcome.state.remaining), ("pick", 2));
 }
 
 #[test]
@@ -143,17 +204,19 @@ fn attack_05_honest_padding_is_no_ground() {
     let mut arena = Arena::new(program.clone(), Parameters::default());
     let job = arena.job(truth.input());
     let claim = arena.claim(job, &truth);
-    let id = arena.open(claim);
-    let state = arena.state(id);
-    let nodes = truth.tree().descendants(3, 0, 3);
-    assert_eq!(nodes[5], padding(0));
-    for child in 5..8 {
+    let one = arena.open(&claim);
+    for child in 5..8u32 {
+        let path = truth.tree().path(child.into());
         let call = Call::Pick {
-            match_id: id,
-            state: state.hash(id),
-            nodes: nodes.clone(),
+            claim: claim.id,
+            number: 0,
+            standing: one.follower.standing(),
+            seat: one.follower.seated().seat,
             child,
-            descriptor: vec![],
+            node: padding(0),
+            siblings: path,
+            layer: vec![],
+            operator: vec![],
             path: vec![],
         };
         assert_eq!(arena.send(CHALLENGER, NOTHING, call), Err(Refusal::PaddingHonest), "child {child}");
@@ -167,119 +230,85 @@ fn attack_05_children_of_a_wrong_number_or_kind_are_refused() {
     let mut arena = Arena::new(program.clone(), Parameters::default());
     let job = arena.job(truth.input());
     let claim = arena.claim(job, &truth);
-    let id = arena.open(claim);
-    let state = arena.state(id).hash(id);
-    let reveal = |nodes: Vec<Digest>| Call::Reveal { match_id: id, state, nodes };
+    let one = arena.open(&claim);
+    let (standing, seat) = (one.follower.standing(), one.follower.state().seat);
+    let mut reveal = |nodes: Vec<Digest>| {
+        let call = Call::Reveal { claim: claim.id, number: 0, standing, seat, nodes };
+        arena.send(EXECUTOR, NOTHING, call).map(|_| ())
+    };
     for bits in [0, 1, 2] {
         let nodes = truth.tree().descendants(3, 0, bits);
         assert_eq!(fold_up(&nodes), Some(truth.root().0), "they do hash to the node");
-        assert_eq!(arena.send(EXECUTOR, NOTHING, reveal(nodes)), Err(Refusal::WrongCount));
+        assert_eq!(reveal(nodes), Err(Refusal::WrongCount));
     }
     let nodes = truth.tree().descendants(3, 0, 3);
-    assert_eq!(
-        arena.send(EXECUTOR, NOTHING, reveal([&nodes[..], &nodes[..]].concat())),
-        Err(Refusal::WrongCount)
-    );
+    for count in [0, 3, 5, 6, 7, 65, 128] {
+        assert_eq!(reveal(vec![nodes[0]; count]), Err(Refusal::WrongCount), "{count} nodes");
+    }
+    assert_eq!(reveal([&nodes[..], &nodes[..]].concat()), Err(Refusal::WrongState));
     for at in 0..8 {
         let mut bent = nodes.clone();
         bent[at].0[31] ^= 1;
-        assert_eq!(arena.send(EXECUTOR, NOTHING, reveal(bent)), Err(Refusal::BadOpening));
+        assert_eq!(reveal(bent), Err(Refusal::WrongState));
     }
-    arena.send(EXECUTOR, NOTHING, reveal(nodes)).expect("the true children");
+    assert_eq!(reveal(nodes), Ok(()), "the true children");
 }
 
 #[test]
-fn attack_07_nothing_is_claimed_on_what_does_not_exist() {
-    let program = copies::program(3, 10);
-    let input = copies::input(10);
-    let truth = copies::truth(&program, &input);
-    let mut arena = Arena::new(program.clone(), Parameters::default());
-    let deadline = BlockTime(arena.chain.now().0 + 100);
-    let post = |program: ProgramRoot, input: Vec<u8>| Call::PostJob {
-        program,
-        input,
-        salt: Digest::default(),
-        deadline,
-    };
-    let unknown = ProgramRoot(keccak(b"another model"));
-    assert_eq!(arena.send(REQUESTER, FEE, post(unknown, input.clone())), Err(Refusal::UnknownProgram));
-    let other = copies::program(3, 11).root();
-    assert_eq!(
-        arena.send(REQUESTER, FEE, post(other, input.clone())),
-        Err(Refusal::UnknownProgram),
-        "not registered"
-    );
-    for length in [0, 9, 11] {
-        let call = post(program.root(), vec![1; length]);
-        assert_eq!(arena.send(REQUESTER, FEE, call), Err(Refusal::WrongLength));
-    }
-    let bond = arena.chain.parameters().executor_bond;
-    let nowhere = Arena::claim_call(JobId(keccak(b"no job")), &truth);
-    assert_eq!(arena.send(EXECUTOR, bond, nowhere), Err(Refusal::UnknownJob));
-    let challenger_bond = arena.chain.parameters().challenger_bond;
-    let call = Call::Open { claim: ClaimId(keccak(b"no claim")), commitment: Digest::default() };
-    assert_eq!(arena.send(CHALLENGER, challenger_bond, call), Err(Refusal::UnknownClaim));
-    let call = Call::Timeout { match_id: MatchId(keccak(b"no match")) };
-    assert_eq!(arena.send(STRANGER, NOTHING, call), Err(Refusal::UnknownMatch));
-    // A header of another version registers nothing.
-    let mut header = program.header_bytes().to_vec();
-    header[3] = 2;
-    let call = Call::Register {
-        header,
-        layers_root: program.layers_root(),
-        constants_root: program.constants_tree().root(),
-    };
-    assert_eq!(arena.send(STRANGER, NOTHING, call), Err(Refusal::BadHeader));
-}
-
-#[test]
-fn attack_07_a_trace_of_another_input_is_caught_in_the_first_layer() {
-    let program = digits::program();
-    let mut other = digits::input();
-    other[20] ^= 0x11;
-    let truth = Honest.trace(&program, digits::input()).expect("runs");
-    let stale = Honest.trace(&program, other).expect("runs");
-    let mut arena = Arena::new(program.clone(), Parameters::default());
-    let job = arena.job(truth.input());
-    let claim = arena.claim(job, &stale);
-    let id = arena.open(claim);
-    let outcome = arena.play(id, &mut answering(&program, &stale), &mut honest(&program, &truth));
-    assert!(outcome.won());
-    assert_eq!(outcome.state.layer, LayerIndex(0));
-}
-
-#[test]
-fn attack_07_a_pick_of_what_does_not_exist_is_refused() {
-    let program = copies::program(5, 300);
+fn attack_09_a_node_is_no_tile_and_a_tile_no_node() {
+    // 128 bytes of four nodes are a tile, and hash to something else than the nodes' ancestor does.
+    let program = copies::program(1, 300);
     let truth = copies::truth(&program, &copies::input(300));
+    let nodes = truth.operator_tree(OperatorIndex(0)).descendants(2, 0, 2);
+    let tile: Vec<u8> = nodes.iter().flat_map(|node| node.0).collect();
+    let tile: Tile = tile.try_into().expect("four nodes");
+    assert_eq!(fold_up(&nodes), Some(truth.root().0));
+    assert_ne!(tile_leaf(&tile), truth.root().0);
+    // So a claim on one tile's leaf whose bytes are nodes is a claim on those bytes.
     let mut arena = Arena::new(program.clone(), Parameters::default());
     let job = arena.job(truth.input());
     let claim = arena.claim(job, &truth);
-    let id = arena.open(claim);
-    let state = arena.state(id).hash(id);
-    let nodes = truth.tree().descendants(3, 0, 3);
-    let descriptor = |layer| program.descriptor(LayerIndex(layer)).to_vec();
-    let path = |layer| program.layers_tree().path(layer);
-    let mut send = |child, descriptor, path| {
-        let call = Call::Pick { match_id: id, state, nodes: nodes.clone(), child, descriptor, path };
-        arena.send(CHALLENGER, NOTHING, call).map(|_| ())
-    };
-    assert_eq!(send(8, descriptor(0), path(0)), Err(Refusal::WrongCount));
-    assert_eq!(send(u32::MAX, descriptor(0), path(0)), Err(Refusal::WrongCount));
-    assert_eq!(send(1, descriptor(0), path(1)), Err(Refusal::BadOpening), "another layer's descriptor");
-    assert_eq!(send(1, descriptor(1), path(0)), Err(Refusal::BadOpening), "another layer's path");
-    assert_eq!(send(1, descriptor(1)[..191].to_vec(), path(1)), Err(Refusal::WrongLength));
-    for bit in (0..192 * 8).step_by(7) {
-        let mut bent = descriptor(1);
-        bent[bit / 8] ^= 1 << (bit % 8);
-        assert_eq!(send(1, bent, path(1)), Err(Refusal::BadOpening), "bit {bit} of the descriptor");
+    let mut one = arena.open(&claim);
+    let reached =
+        arena.play_until(&mut one, &mut |_: &_| None, &mut first_layer(&program, &truth), |state| {
+            state.phase == Phase::DataE
+        });
+    assert_eq!(reached.state.phase, Phase::DataE);
+    let (standing, seat) = (reached.state.standing(), reached.state.seat);
+    let reveal = |tiles: Vec<u8>| Call::RevealTiles { claim: claim.id, number: 0, standing, seat, tiles };
+    for bytes in [tile.to_vec(), [tile; 2].concat(), [tile; 3].concat()] {
+        assert_eq!(arena.send(EXECUTOR, NOTHING, reveal(bytes)), Err(Refusal::WrongState));
     }
-    assert_eq!(send(1, descriptor(1), path(1)), Ok(()));
+    let tiles: Vec<u8> = (0..3).flat_map(|i| tile_at(truth.output(), i)).collect();
+    arena.act(&mut one, EXECUTOR, reveal(tiles)).expect("the true tiles");
+}
+
+/// Picks the only layer of a program, and says nothing further.
+fn first_layer<'a>(
+    program: &'a narrows_program::Program,
+    trace: &'a Trace,
+) -> Box<narrows_tests::arena::Player<'a>> {
+    struct Zero;
+    impl narrows_bisection::players::Choice for Zero {
+        fn child(&mut self, _: &[Digest], _: &[Digest]) -> Option<usize> {
+            Some(0)
+        }
+        fn operator(&mut self, _: &[TensorRoot], _: &[TensorRoot]) -> Option<usize> {
+            None
+        }
+        fn element(&mut self, _: &[Tile], _: &[Tile], _: usize) -> Option<(usize, usize)> {
+            None
+        }
+        fn segment(&mut self, _: &[i64], _: &[i64]) -> Option<usize> {
+            None
+        }
+    }
+    narrows_tests::arena::choosing(program, trace, Zero)
 }
 
 #[test]
 fn attack_36_a_bent_trace_file_is_refused() {
-    let program = copies::program(3, 40);
+    let program = copies::grouped(&[1, 2], 40);
     let truth = copies::truth(&program, &copies::input(40));
     let bytes = truth.encode(&program);
     assert_eq!(Trace::decode(&program, &bytes), Ok(truth));
@@ -291,5 +320,6 @@ fn attack_36_a_bent_trace_file_is_refused() {
         bent[bit / 8] ^= 1 << (bit % 8);
         assert!(Trace::decode(&program, &bent).is_err(), "bit {bit}");
     }
-    assert!(Trace::decode(&copies::program(3, 41), &bytes).is_err(), "another program");
+    assert!(Trace::decode(&copies::grouped(&[1, 2], 41), &bytes).is_err(), "another program");
+    assert!(Trace::decode(&copies::grouped(&[2, 1], 40), &bytes).is_err(), "other layers");
 }

@@ -1,139 +1,277 @@
-//! Attacks by moves (8, 10, 11, 13), on both machines at once.
+//! Attacks by moves (8, 10, 11), on both machines at once.
 
-use narrows_bisection::players::Choice;
-use narrows_bisection::{Call, MatchId, MatchState, Parameters, Phase, Refusal, StateHash, Wei};
-use narrows_commitment::{Digest, TILE_BYTES, Tile, keccak, tile_at};
-use narrows_contracts::Chain as _;
-use narrows_executor::adversary::DoctoredLayer;
+use narrows_bisection::players::{Choice, Follower};
+use narrows_bisection::{
+    Call, MatchState, Opened, Parameters, Phase, Posted, Refusal, Seat, Standing, Trace, Wei, Witness,
+};
+use narrows_commitment::{Digest, TensorRoot, Tile};
+use narrows_executor::adversary::DoctoredOperator;
 use narrows_executor::node::{Conduct as _, Honest};
-use narrows_program::LayerIndex;
-use narrows_tests::arena::{Arena, CHALLENGER, EXECUTOR, STRANGER, answering, choosing, honest};
+use narrows_program::OperatorIndex;
+use narrows_tests::arena::{
+    Arena, CHALLENGER, Dispute, EXECUTOR, STRANGER, answering, choosing, honest, silent,
+};
 use narrows_tests::{copies, digits};
 
 const NOTHING: Wei = Wei(0);
 
-/// One call of every kind, answering `state`.
-fn every_move(id: MatchId, state: StateHash) -> Vec<Call> {
+/// Where a move belongs, and what it answers.
+#[derive(Clone, Copy)]
+struct Place {
+    posted: Posted,
+    claim: narrows_bisection::ClaimId,
+    number: u64,
+    standing: Standing,
+    seat: Seat,
+    seated: Digest,
+    node: Digest,
+}
+
+fn place(dispute: &Dispute, state: &MatchState) -> Place {
+    let follower = &dispute.follower;
+    Place {
+        posted: *follower.posted(),
+        claim: follower.claim(),
+        number: follower.number(),
+        standing: state.standing(),
+        seat: follower.seated().seat,
+        seated: state.seat,
+        node: state.node,
+    }
+}
+
+/// One call of every kind that answers `at`, with evidence that gives the node where evidence of that kind can.
+fn every_move(at: Place) -> Vec<Call> {
+    let Place { posted, claim, number, standing, seat, seated, node } = at;
+    // One node is its own ancestor; a node without siblings is at the top; a layer of one operator exports its root.
+    let layer = [&[0, 0, 0, 0, 1, 1, 0][..], &[0; 32]].concat();
+    let (operator, witness) = (Vec::new(), Box::<Witness>::default());
     vec![
-        Call::Reveal { match_id: id, state, nodes: vec![] },
-        Call::Pick { match_id: id, state, nodes: vec![], child: 0, descriptor: vec![], path: vec![] },
-        Call::RevealTile { match_id: id, state, tile: vec![] },
+        Call::Reveal { claim, number, standing, seat: seated, nodes: vec![node] },
+        Call::Pick {
+            claim,
+            number,
+            standing,
+            seat,
+            child: 0,
+            node,
+            siblings: vec![],
+            layer: vec![],
+            operator: vec![],
+            path: vec![],
+        },
+        Call::SubTrace {
+            posted,
+            number,
+            standing,
+            seat: seated,
+            layer: layer.clone(),
+            roots: vec![TensorRoot(node)],
+            signature: vec![],
+        },
+        Call::PickOperator {
+            claim,
+            number,
+            standing,
+            seat,
+            position: 0,
+            layer,
+            operator: operator.clone(),
+            operator_path: vec![],
+            root: TensorRoot(node),
+            root_path: vec![],
+        },
+        Call::RevealTiles { claim, number, standing, seat: seated, tiles: vec![1; 128] },
         Call::Name {
-            match_id: id,
-            state,
-            tile: vec![],
+            posted,
+            number,
+            standing,
+            seat,
+            tile: vec![1; 128],
+            slot: 0,
+            siblings: vec![],
             element: 0,
-            descriptor: vec![],
-            witness: Box::default(),
+            operator: operator.clone(),
+            witness: witness.clone(),
         },
-        Call::Fold { match_id: id, state, descriptor: vec![], sums: vec![], params: Box::default() },
-        Call::Segment {
-            match_id: id,
-            state,
-            descriptor: vec![],
+        Call::Fold {
+            posted,
+            number,
+            standing,
+            seat: seated,
+            operator: operator.clone(),
             sums: vec![],
-            index: 0,
-            witness: Box::default(),
+            params: Box::<Opened>::default(),
+            signature: vec![],
         },
-        Call::Timeout { match_id: id },
+        Call::Segment { posted, number, standing, seat, operator, sums: vec![], index: 0, witness },
     ]
+}
+
+/// The same call, said of another state.
+fn restand(call: &Call, now: &Standing) -> Call {
+    let mut call = call.clone();
+    match &mut call {
+        Call::Reveal { standing, .. }
+        | Call::Pick { standing, .. }
+        | Call::SubTrace { standing, .. }
+        | Call::PickOperator { standing, .. }
+        | Call::RevealTiles { standing, .. }
+        | Call::Name { standing, .. }
+        | Call::Fold { standing, .. }
+        | Call::Segment { standing, .. }
+        | Call::Timeout { standing, .. } => *standing = *now,
+        other => panic!("{} is no move", other.name()),
+    }
+    call
+}
+
+fn segmented_lie() -> (narrows_program::Program, Trace, Trace) {
+    let program = digits::program();
+    let truth = Honest.trace(&program, digits::input()).expect("runs");
+    let operator = digits::segmented_operator(&program);
+    let lie = DoctoredOperator { operator, element: 0, delta: 1 };
+    let claimed = lie.trace(&program, digits::input()).expect("runs");
+    (program, truth, claimed)
 }
 
 #[test]
 fn attack_08_no_move_after_the_verdict() {
-    let program = digits::program();
-    let truth = Honest.trace(&program, digits::input()).expect("runs");
-    let lie = DoctoredLayer { layer: LayerIndex(0), element: 0, delta: 1 };
-    let claimed = lie.trace(&program, digits::input()).expect("runs");
+    let (program, truth, claimed) = segmented_lie();
     let mut arena = Arena::new(program.clone(), Parameters::default());
     for claimed in [&claimed, &truth] {
         let job = arena.job(truth.input());
         let claim = arena.claim(job, claimed);
-        let id = arena.open(claim);
+        let mut one = arena.open(&claim);
         let outcome = match claimed.root() == truth.root() {
-            true => arena.play(id, &mut answering(&program, claimed), &mut |_: &_, _: &_| None),
-            false => arena.play(id, &mut answering(&program, claimed), &mut honest(&program, &truth)),
+            true => arena.play(&mut one, &mut answering(&program, claimed), &mut silent()),
+            false => arena.play(&mut one, &mut answering(&program, claimed), &mut honest(&program, &truth)),
         };
-        let state = outcome.state.hash(id);
-        for call in every_move(id, state) {
+        let at = place(&one, &outcome.state);
+        // Every earlier move again, as it was and said of the decided state; and one of each kind that fits the decided state.
+        let again = outcome.moves.iter().map(|(_, call, _)| (call.clone(), restand(call, &at.standing)));
+        let again: Vec<Call> = again.flat_map(|(old, new)| [old, new]).chain(every_move(at)).collect();
+        let timeout = arena.timeout(one.id);
+        let mut refusals = Vec::new();
+        for call in again.into_iter().chain([timeout]) {
             for account in [EXECUTOR, CHALLENGER, STRANGER] {
-                assert_eq!(
-                    arena.send(account, NOTHING, call.clone()),
-                    Err(Refusal::WrongPhase),
-                    "{}",
-                    call.name()
-                );
+                refusals
+                    .push((call.name(), arena.send(account, NOTHING, call.clone()).expect_err("it is over")));
             }
         }
-        let reclaimed = arena.send(STRANGER, NOTHING, Call::Reclaim { match_id: id });
-        assert_eq!(reclaimed, Err(Refusal::WrongPhase));
-        if outcome.won() {
-            let finalised = arena.send(STRANGER, NOTHING, Call::Finalise { claim });
-            assert_eq!(finalised, Err(Refusal::ClaimClosed));
-            let bond = arena.chain.parameters().challenger_bond;
-            let opened = arena.send(CHALLENGER, bond, Call::Open { claim, commitment: Digest::default() });
-            assert_eq!(opened, Err(Refusal::ClaimClosed));
+        let known = [Refusal::WrongState, Refusal::WrongPhase, Refusal::WrongCount];
+        assert!(refusals.iter().all(|(_, refusal)| known.contains(refusal)), "{refusals:?}");
+        for name in ["reveal", "pick", "subTrace", "timeout"] {
+            assert!(refusals.contains(&(name, Refusal::WrongPhase)), "{name} fits the state, not the phase");
         }
+        if outcome.won() {
+            assert!(refusals.contains(&("segment", Refusal::WrongPhase)), "the winning move, twice");
+            let finalise = Call::Finalise { posted: claim.posted };
+            assert_eq!(arena.send(STRANGER, NOTHING, finalise), Err(Refusal::ClaimClosed));
+            let (bond, open) = (arena.bond(), Call::Open { posted: claim.posted, commitment: at.node });
+            assert_eq!(arena.send(CHALLENGER, bond, open), Err(Refusal::ClaimClosed));
+            let reclaim = arena.reclaim(one.id);
+            arena.send(STRANGER, NOTHING, reclaim).expect("the winner's bond goes back, to it");
+            assert_eq!(arena.chain.game.owed(STRANGER), NOTHING);
+        }
+        let reclaim = arena.reclaim(one.id);
+        assert_eq!(
+            arena.send(STRANGER, NOTHING, reclaim),
+            Err(Refusal::WrongPhase),
+            "never twice, never lost ones"
+        );
     }
 }
 
 #[test]
 fn attack_08_every_move_out_of_its_phase_is_refused() {
-    let program = digits::program();
-    let truth = Honest.trace(&program, digits::input()).expect("runs");
-    let layer = digits::segmented_layer(&program);
-    let claimed =
-        DoctoredLayer { layer, element: 0, delta: 1 }.trace(&program, digits::input()).expect("runs");
+    let (program, truth, claimed) = segmented_lie();
     let legal: &[(Phase, &[&str])] = &[
-        (Phase::LayerE, &["reveal", "pick", "timeout"]),
-        (Phase::LayerC, &["pick", "timeout"]),
-        (Phase::TileE, &["reveal", "pick", "timeout"]),
-        (Phase::TileC, &["pick", "timeout"]),
-        (Phase::DataE, &["revealTile", "name", "timeout"]),
-        (Phase::Name, &["name", "timeout"]),
-        (Phase::FoldE, &["fold", "timeout"]),
-        (Phase::Seg, &["segment", "timeout"]),
+        (Phase::LayerE, &["reveal", "pick"]),
+        (Phase::LayerC, &["pick"]),
+        (Phase::SubE, &["subTrace"]),
+        (Phase::SubC, &["pickOperator"]),
+        (Phase::TileE, &["reveal", "pick"]),
+        (Phase::TileC, &["pick"]),
+        (Phase::DataE, &["revealTiles", "name"]),
+        (Phase::Name, &["name"]),
+        (Phase::FoldE, &["fold"]),
+        (Phase::Seg, &["segment"]),
     ];
     let mut arena = Arena::new(program.clone(), Parameters::default());
     for (phase, names) in legal {
         let job = arena.job(truth.input());
         let claim = arena.claim(job, &claimed);
-        let id = arena.open(claim);
+        let mut one = arena.open(&claim);
         let (mut executor, mut challenger) = (answering(&program, &claimed), honest(&program, &truth));
-        let reached = arena.play_until(id, &mut executor, &mut challenger, |state| state.phase == *phase);
-        let state = reached.state.hash(id);
-        for call in every_move(id, state) {
-            let answer =
-                arena.send(CHALLENGER, NOTHING, call.clone()).map(|_| ()).expect_err("malformed or early");
-            let refused = answer == Refusal::WrongPhase;
-            assert_eq!(refused, !names.contains(&call.name()), "{} in {phase:?}: {answer}", call.name());
+        let reached =
+            arena.play_until(&mut one, &mut executor, &mut challenger, |state| state.phase == *phase);
+        let at = place(&one, &reached.state);
+        let mut fitting = 0;
+        for call in every_move(at) {
+            let refusal = arena.send(CHALLENGER, NOTHING, call.clone()).expect_err("malformed or early");
+            match (refusal, names.contains(&call.name())) {
+                (Refusal::WrongPhase, false) => fitting += 1,
+                (Refusal::WrongState, _) => {}
+                (Refusal::WrongPhase, true) => panic!("{} belongs into {phase:?}", call.name()),
+                (_, true) => fitting += 1,
+                (Refusal::WrongCount, false) if call.name() == "revealTiles" => {}
+                (refusal, false) => panic!("{} in {phase:?}: {refusal}", call.name()),
+            }
         }
-        for call in every_move(id, StateHash(keccak(b"another state"))) {
-            let answer =
-                arena.send(CHALLENGER, NOTHING, call.clone()).map(|_| ()).expect_err("another state");
-            let expected = [Refusal::WrongPhase, Refusal::WrongState, Refusal::NotYet];
-            assert!(expected.contains(&answer), "{}: {answer}", call.name());
-        }
+        assert!(fitting >= 3, "{phase:?}: moves whose evidence gives the node are judged by their phase");
+        let early = arena.timeout(one.id);
+        assert_eq!(arena.send(CHALLENGER, NOTHING, early), Err(Refusal::NotYet));
     }
 }
 
 #[test]
+fn attack_08_a_state_bent_in_any_bit_is_refused() {
+    let (program, truth, claimed) = segmented_lie();
+    let mut arena = Arena::new(program.clone(), Parameters::default());
+    let job = arena.job(truth.input());
+    let claim = arena.claim(job, &claimed);
+    let mut one = arena.open(&claim);
+    let (mut executor, mut challenger) = (answering(&program, &claimed), honest(&program, &truth));
+    let stop = |state: &MatchState| state.phase == Phase::TileC;
+    let reached = arena.play_until(&mut one, &mut executor, &mut challenger, stop);
+    let good = challenger(&one.follower).expect("a pick");
+    let refused = |arena: &mut Arena, standing: Standing| {
+        let call = restand(&good, &standing);
+        assert_eq!(arena.send(CHALLENGER, NOTHING, call), Err(Refusal::WrongState));
+    };
+    for bit in 0..256 {
+        let mut standing = reached.state.standing();
+        standing.word.0[bit / 8] ^= 1 << (bit % 8);
+        refused(&mut arena, standing);
+    }
+    let mut standing = reached.state.standing();
+    standing.scope.0[31] ^= 1;
+    refused(&mut arena, standing);
+    let mut standing = reached.state.standing();
+    standing.list.0[0] ^= 1;
+    refused(&mut arena, standing);
+    // Nor by anybody else, however it is said: the seat is the sender's.
+    for account in [EXECUTOR, STRANGER] {
+        assert_eq!(arena.send(account, NOTHING, good.clone()), Err(Refusal::WrongState));
+    }
+    arena.act(&mut one, CHALLENGER, good).expect("the pick");
+}
+
+#[test]
 fn attack_10_partial_sums_that_telescope_with_two_wrong_terms() {
-    let program = digits::program();
-    let truth = Honest.trace(&program, digits::input()).expect("runs");
-    let layer = digits::segmented_layer(&program);
-    let claimed =
-        DoctoredLayer { layer, element: 0, delta: 1 }.trace(&program, digits::input()).expect("runs");
+    let (program, truth, claimed) = segmented_lie();
+    let operator = digits::segmented_operator(&program);
     // The liar hides its forged difference behind a pair that cancels out; and an executor of a right claim that states such a
     // pair has lied too, and falls for it.
-    for (trace, element) in [(&claimed, 0), (&truth, 0)] {
+    for trace in [&claimed, &truth] {
         let mut arena = Arena::new(program.clone(), Parameters::default());
         let job = arena.job(truth.input());
         let claim = arena.claim(job, trace);
-        let id = arena.open(claim);
+        let mut one = arena.open(&claim);
         let mut answer = answering(&program, trace);
-        let mut executor = |follower: &_, state: &_| {
-            let mut call = answer(follower, state)?;
+        let mut executor = |follower: &Follower| {
+            let mut call = answer(follower)?;
             if let Call::Fold { sums, .. } = &mut call {
                 sums[0] += 1 << 40;
                 sums[1] -= 1 << 40;
@@ -141,170 +279,118 @@ fn attack_10_partial_sums_that_telescope_with_two_wrong_terms() {
             Some(call)
         };
         let mut first = honest(&program, &truth);
-        let mut challenger = |follower: &narrows_bisection::players::Follower, state: &MatchState| {
-            // Against the right claim there is nothing to name on the way down: walk to the segmented layer's element.
-            let child = if state.phase == Phase::LayerC { layer.0 as usize } else { 0 };
-            let walk = Walk { child, element };
-            if trace.root() == truth.root() && state.phase != Phase::Seg {
-                return choosing(&program, &truth, walk)(follower, state);
-            }
-            first(follower, state)
+        let mut walk = choosing(&program, &truth, To(program.layer_of(operator).1));
+        let mut challenger = |follower: &Follower| {
+            // Against the right claim there is nothing to name on the way down: walk to the segmented operator's element.
+            let walks = trace.root() == truth.root() && follower.state().phase != Phase::Seg;
+            if walks { walk(follower) } else { first(follower) }
         };
-        let outcome = arena.play(id, &mut executor, &mut challenger);
-        assert!(outcome.won() && outcome.last() == "segment");
+        let outcome = arena.play(&mut one, &mut executor, &mut challenger);
+        assert!(outcome.won());
+        assert_eq!(outcome.last(), "segment");
     }
 }
 
-/// Always the same choice.
-struct Walk {
-    child: usize,
-    element: usize,
+#[test]
+fn attack_10_partial_sums_out_of_range_or_number_are_refused() {
+    let (program, truth, claimed) = segmented_lie();
+    let mut arena = Arena::new(program.clone(), Parameters::default());
+    let job = arena.job(truth.input());
+    let claim = arena.claim(job, &claimed);
+    let mut one = arena.open(&claim);
+    let (mut executor, mut challenger) = (answering(&program, &claimed), honest(&program, &truth));
+    let stop = |state: &MatchState| state.phase == Phase::FoldE;
+    arena.play_until(&mut one, &mut executor, &mut challenger, stop);
+    let good = executor(&one.follower).expect("sums");
+    let bent = |change: &dyn Fn(&mut Vec<i64>)| {
+        let mut call = good.clone();
+        if let Call::Fold { sums, .. } = &mut call {
+            change(sums);
+        }
+        call
+    };
+    // They would cancel out, if 64 bits were let overflow.
+    for (plus, minus) in [(1i64 << 62, -(1i64 << 62)), (i64::MAX, i64::MIN), (i64::MIN, i64::MIN)] {
+        let call = bent(&|sums| (sums[0], sums[1]) = (plus, minus));
+        assert_eq!(arena.send(EXECUTOR, NOTHING, call), Err(Refusal::OutOfRange));
+    }
+    assert_eq!(arena.send(EXECUTOR, NOTHING, bent(&Vec::clear)), Err(Refusal::WrongCount));
+    assert_eq!(arena.send(EXECUTOR, NOTHING, bent(&|sums| sums.push(0))), Err(Refusal::WrongCount));
+    assert_eq!(arena.send(EXECUTOR, NOTHING, bent(&|sums| sums.truncate(1))), Err(Refusal::WrongCount));
+    let call = bent(&|sums| sums[0] += (1 << 62) - 1 - sums[0]);
+    assert_eq!(arena.send(EXECUTOR, NOTHING, call), Err(Refusal::FoldMismatch), "in range, to another value");
+    assert_eq!(arena.send(STRANGER, NOTHING, good.clone()), Err(Refusal::NotYourMove));
+    arena.act(&mut one, EXECUTOR, good).expect("the executor's own sums");
 }
 
-impl Choice for Walk {
+/// The first layer, this operator of it, and the first of everything.
+struct To(u8);
+
+impl Choice for To {
     fn child(&mut self, _: &[Digest], _: &[Digest]) -> Option<usize> {
-        Some(self.child)
+        Some(0)
     }
 
-    fn element(&mut self, _: &Tile, _: &Tile, _: usize) -> Option<usize> {
-        Some(self.element)
+    fn operator(&mut self, _: &[TensorRoot], _: &[TensorRoot]) -> Option<usize> {
+        Some(self.0.into())
+    }
+
+    fn element(&mut self, _: &[Tile], _: &[Tile], _: usize) -> Option<(usize, usize)> {
+        Some((0, 0))
     }
 
     fn segment(&mut self, _: &[i64], _: &[i64]) -> Option<usize> {
         None
     }
+}
+
+/// Lies in the first and the last operator, in the first and the last element.
+fn caught_at_the_ends(groups: &[u8], elements: u32) {
+    let program = copies::grouped(groups, elements);
+    let truth = copies::truth(&program, &copies::input(elements));
+    let mut arena = Arena::new(program.clone(), Parameters::default());
+    let last = program.operators().len() as u32 - 1;
+    for operator in [0, last].map(OperatorIndex) {
+        for element in [0, elements as usize - 1] {
+            let lie = DoctoredOperator { operator, element, delta: 1 };
+            let claimed = lie.trace(&program, truth.input().to_vec()).expect("runs");
+            let job = arena.job(truth.input());
+            let claim = arena.claim(job, &claimed);
+            let mut one = arena.open(&claim);
+            let outcome =
+                arena.play(&mut one, &mut answering(&program, &claimed), &mut honest(&program, &truth));
+            assert!(outcome.won(), "{groups:?} x {elements}: operator {operator}, element {element}");
+            assert_eq!((outcome.last(), outcome.state.place), ("name", operator.0));
+        }
+    }
+    // And the honest claim survives being accused at the same places.
+    let other = DoctoredOperator { operator: OperatorIndex(last), element: elements as usize - 1, delta: 1 };
+    let accuser = other.trace(&program, truth.input().to_vec()).expect("runs");
+    let job = arena.job(truth.input());
+    let claim = arena.claim(job, &truth);
+    let mut one = arena.open(&claim);
+    let outcome = arena.play(&mut one, &mut answering(&program, &truth), &mut honest(&program, &accuser));
+    assert_eq!(outcome.state.phase, Phase::Lost);
 }
 
 #[test]
 fn attack_11_boundaries_of_every_count() {
-    for (layers, elements) in
-        [(1, 1), (1, 128), (1, 129), (2, 127), (2, 2048), (3, 2049), (15, 300), (16, 4096), (17, 4097)]
-    {
-        let program = copies::program(layers, elements);
-        let truth = copies::truth(&program, &copies::input(elements));
-        let mut arena = Arena::new(program.clone(), Parameters::default());
-        for layer in [0, layers - 1] {
-            for element in [0, elements as usize - 1] {
-                let lie = DoctoredLayer { layer: LayerIndex(layer), element, delta: 1 };
-                let claimed = lie.trace(&program, truth.input().to_vec()).expect("runs");
-                let job = arena.job(truth.input());
-                let claim = arena.claim(job, &claimed);
-                let id = arena.open(claim);
-                let outcome =
-                    arena.play(id, &mut answering(&program, &claimed), &mut honest(&program, &truth));
-                assert!(
-                    outcome.won() && outcome.last() == "name",
-                    "{layers} x {elements}: layer {layer}, {element}"
-                );
-                assert_eq!(outcome.state.layer, LayerIndex(layer));
-            }
-        }
-        // And the honest claim survives being accused at the same places.
-        let other = DoctoredLayer { layer: LayerIndex(layers - 1), element: elements as usize - 1, delta: 1 };
-        let accuser = other.trace(&program, truth.input().to_vec()).expect("runs");
-        let job = arena.job(truth.input());
-        let claim = arena.claim(job, &truth);
-        let id = arena.open(claim);
-        let outcome = arena.play(id, &mut answering(&program, &truth), &mut honest(&program, &accuser));
-        assert_eq!(outcome.state.phase, Phase::Lost);
+    for (layers, elements) in [
+        (1, 1),
+        (1, 128),
+        (1, 129),
+        (2, 127),
+        (2, 512),
+        (2, 513),
+        (2, 2048),
+        (3, 2049),
+        (15, 300),
+        (16, 4096),
+        (17, 4097),
+    ] {
+        caught_at_the_ends(&vec![1; layers], elements);
     }
-}
-
-/// Picks the last child that differs instead of the first.
-struct LastDifference;
-
-impl Choice for LastDifference {
-    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize> {
-        (0..own.len()).rev().find(|i| claimed[*i] != own[*i])
-    }
-
-    fn element(&mut self, claimed: &Tile, own: &Tile, size: usize) -> Option<usize> {
-        (0..TILE_BYTES).rev().find(|i| claimed[*i] != own[*i]).map(|byte| byte / size)
-    }
-
-    fn segment(&mut self, _: &[i64], _: &[i64]) -> Option<usize> {
-        None
-    }
-}
-
-#[test]
-fn attack_13_a_later_fault_is_no_fault() {
-    // Every layer after the lie differs from the truth, and follows from the lie: accusing one of them wins nothing.
-    let program = copies::program(5, 300);
-    let truth = copies::truth(&program, &copies::input(300));
-    let claimed = DoctoredLayer { layer: LayerIndex(1), element: 7, delta: 1 };
-    let claimed = claimed.trace(&program, truth.input().to_vec()).expect("runs");
-    let mut arena = Arena::new(program.clone(), Parameters::default());
-    let job = arena.job(truth.input());
-    let claim = arena.claim(job, &claimed);
-    let id = arena.open(claim);
-    let mut executor = answering(&program, &claimed);
-    let mut last = choosing(&program, &truth, LastDifference);
-    let reached = arena.play_until(id, &mut executor, &mut last, |state| state.phase == Phase::Name);
-    assert_eq!(reached.state.layer, LayerIndex(4));
-    // With its own inputs, which are not the claimed ones, the witness does not open …
-    let program_ = program.clone();
-    let mut follower = narrows_bisection::players::Follower::new(&program_, id);
-    for (_, _, receipt) in &reached.moves {
-        receipt.events.iter().for_each(|event| follower.observe(&program_, event));
-    }
-    let call = last(&follower, &reached.state).expect("a name");
-    assert_eq!(arena.send(CHALLENGER, NOTHING, call), Err(Refusal::BadOpening));
-    // … and with the claimed ones, the step agrees with the claim.
-    let tile = tile_at(claimed.layer(LayerIndex(4)), 0).to_vec();
-    let claimed_nodes = narrows_bisection::ClaimedNodes::default();
-    let source =
-        narrows_bisection::WitnessSource { program: &program, trace: &claimed, claimed: &claimed_nodes };
-    let call = Call::Name {
-        match_id: id,
-        state: reached.state.hash(id),
-        tile,
-        element: 7,
-        descriptor: program.descriptor(LayerIndex(4)).to_vec(),
-        witness: Box::new(source.witness(LayerIndex(4), 7, None)),
-    };
-    arena.send(CHALLENGER, NOTHING, call).expect("a legal move");
-    assert_eq!(arena.state(id).phase, Phase::Lost);
-}
-
-/// Picks the first child that agrees.
-struct Agreed;
-
-impl Choice for Agreed {
-    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize> {
-        (0..own.len()).find(|i| claimed[*i] == own[*i])
-    }
-
-    fn element(&mut self, _: &Tile, _: &Tile, _: usize) -> Option<usize> {
-        Some(0)
-    }
-
-    fn segment(&mut self, _: &[i64], _: &[i64]) -> Option<usize> {
-        Some(0)
-    }
-}
-
-#[test]
-fn attack_13_an_agreed_child_leads_nowhere() {
-    let program = copies::program(5, 300);
-    let truth = copies::truth(&program, &copies::input(300));
-    let lie = DoctoredLayer { layer: LayerIndex(3), element: 7, delta: 1 };
-    let claimed = lie.trace(&program, truth.input().to_vec()).expect("runs");
-    let mut arena = Arena::new(program.clone(), Parameters::default());
-    for stall in [true, false] {
-        let job = arena.job(truth.input());
-        let claim = arena.claim(job, &claimed);
-        let id = arena.open(claim);
-        let mut agreed = choosing(&program, &truth, Agreed);
-        let mut challenger = |f: &_, state: &MatchState| {
-            (!stall || state.phase < Phase::TileE).then(|| agreed(f, state)).flatten()
-        };
-        let outcome = arena.play(id, &mut answering(&program, &claimed), &mut challenger);
-        assert_eq!(outcome.state.phase, Phase::Lost);
-        assert_eq!(outcome.last(), if stall { "timeout" } else { "name" });
-        // A lost match changes nobody's right: another challenger still wins.
-        let id = arena.open(claim);
-        let outcome = arena.play(id, &mut answering(&program, &claimed), &mut honest(&program, &truth));
-        assert!(outcome.won());
+    for groups in [&[32][..], &[31, 1], &[1, 32], &[2, 2], &[1, 2, 1], &[17; 16], &[3; 17]] {
+        caught_at_the_ends(groups, 129);
     }
 }

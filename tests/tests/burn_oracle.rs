@@ -5,7 +5,7 @@ use narrows_program::{Fold, Program};
 use narrows_tests::{oracle, random_program};
 use proptest::prelude::*;
 
-/// So little memory that layers are cut into regions of a few outputs; with plans kept, and made again in each run.
+/// So little memory that operators are cut into regions of a few outputs; with plans kept, and made again in each run.
 const TIGHT: [Limits; 2] = [
     Limits { gathered: 64, weights: 128, outputs: 8, kept: usize::MAX, regions: u64::MAX },
     Limits { gathered: 128, weights: 64, outputs: 12, kept: 0, regions: 0 },
@@ -20,8 +20,8 @@ fn agree((program, input): (Program, Vec<u8>)) -> Result<(), TestCaseError> {
         let outputs = engine.run(&input).expect("the input fits");
         prop_assert_eq!(outputs.len(), oracle.len());
         for (index, (engine, oracle)) in outputs.iter().zip(&oracle).enumerate() {
-            let op = &program.layers()[index];
-            prop_assert_eq!(engine, oracle, "{}, {:?}, layer {}: {:?}", backend, limits, index, op);
+            let op = &program.operators()[index];
+            prop_assert_eq!(engine, oracle, "{}, {:?}, operator {}: {:?}", backend, limits, index, op);
         }
     }
     Ok(())

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use narrows_executor::engine::Engine;
+use narrows_executor::engine::{Engine, Kernel};
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Meta, Operand, Operator, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
+    ProgramParts, Reference, Source, TensorType, Window, record,
 };
 use narrows_tests::{oracle, random_program};
 use proptest::prelude::*;
@@ -13,10 +13,14 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
 fn agree((program, input): (Program, Vec<u8>)) -> Result<(), TestCaseError> {
-    let engine = Engine::new(&program).run(&input);
     let oracle = oracle::run(&program, &input);
-    for (index, (engine, oracle)) in engine.expect("the input fits").iter().zip(&oracle).enumerate() {
-        prop_assert_eq!(engine, oracle, "layer {}: {:?}", index, program.layers()[index]);
+    for kernel in Kernel::available() {
+        let engine = Engine::with(&program, kernel).run(&input).expect("the input fits");
+        prop_assert_eq!(engine.len(), oracle.len());
+        for (index, (engine, oracle)) in engine.iter().zip(&oracle).enumerate() {
+            let operator = &program.operators()[index];
+            prop_assert_eq!(engine, oracle, "{}, operator {}: {:?}", kernel.name(), index, operator);
+        }
     }
     Ok(())
 }
@@ -57,12 +61,12 @@ proptest! {
 
     #[test]
     fn a_lie_is_computed_on_consistently((program, input) in random_program::program(), at in any::<u32>()) {
-        // Lying in a layer is evaluating the program with that layer's output replaced: layers before it stay, and
-        // each layer after it is what the oracle says of the outputs before that.
-        let liar = at as usize % program.layers().len();
+        // Lying in an operator is evaluating the program with its output replaced: operators before it stay, and each one
+        // after it is what the oracle says of the outputs before that.
+        let liar = at as usize % program.operators().len();
         let honest = oracle::run(&program, &input);
-        let mut lie = |layer: LayerIndex, bytes: &mut Vec<u8>| {
-            if layer.0 as usize == liar {
+        let mut lie = |operator: OperatorIndex, bytes: &mut Vec<u8>| {
+            if operator.0 as usize == liar {
                 let last = bytes.len() - 1;
                 bytes[last] ^= 0x55;
             }
@@ -71,8 +75,9 @@ proptest! {
         prop_assert_eq!(&outputs[..liar], &honest[..liar]);
         prop_assert_ne!(&outputs[liar], &honest[liar]);
         for index in liar + 1..outputs.len() {
-            let layer = LayerIndex(index as u32);
-            prop_assert_eq!(&outputs[index], &oracle::layer(&program, &input, &outputs, layer), "layer {}", index);
+            let operator = OperatorIndex(index as u32);
+            let expected = oracle::operator(&program, &input, &outputs, operator);
+            prop_assert_eq!(&outputs[index], &expected, "operator {}", index);
         }
     }
 }
@@ -81,13 +86,14 @@ proptest! {
 #[test]
 fn random_programs_cover_the_operator_set() {
     let mut seen = BTreeSet::new();
-    let mut layers = 0;
+    let mut operators = 0;
     let mut runner = TestRunner::deterministic();
     let strategy = random_program::program();
     for _ in 0..1500 {
         let (program, input) = strategy.new_tree(&mut runner).expect("a program").current();
-        layers += program.layers().len();
-        for (op, output) in program.layers().iter().zip(oracle::run(&program, &input)) {
+        operators += program.operators().len();
+        see_layers(&program, &mut seen);
+        for (op, output) in program.operators().iter().zip(oracle::run(&program, &input)) {
             let mut see = |holds: bool, what: &str| {
                 if holds {
                     seen.insert(format!("{:?} {what}", op.fold));
@@ -121,12 +127,49 @@ fn random_programs_cover_the_operator_set() {
             assert!(seen.contains(&format!("{fold:?} {what}")), "no random program shows {fold:?} {what}");
         }
     }
-    assert!(layers > 3000, "programs are mostly rejected: {layers} layers");
+    for what in [
+        "several operators",
+        "several exports",
+        "32-bit exports",
+        "a local operand",
+        "an export by rank",
+        "a residual",
+    ] {
+        assert!(seen.contains(&format!("layers: {what}")), "no random program shows {what}");
+    }
+    assert!(operators > 3000, "programs are mostly rejected: {operators} operators");
 }
 
-/// Layers large enough that the engine divides them into pieces, between rows and within them.
+/// What a random program shows of layers.
+fn see_layers(program: &Program, seen: &mut BTreeSet<String>) {
+    let mut see = |holds: bool, what: &str| {
+        if holds {
+            seen.insert(format!("layers: {what}"));
+        }
+    };
+    for layer in program.layers() {
+        see(layer.count > 1, "several operators");
+        see(layer.exports.len() > 1, "several exports");
+        see(layer.exported().any(|index| program.operator(index).dtype == DType::I32), "32-bit exports");
+    }
+    for (index, op) in program.operators().iter().enumerate() {
+        let index = OperatorIndex(index as u32);
+        for source in op.sources() {
+            match program.reference(index, source) {
+                Reference::Local { .. } => see(true, "a local operand"),
+                Reference::Export { layer, rank, .. } => {
+                    see(rank > 0, "an export by rank");
+                    see(layer.0 + 1 < program.layer_of(index).0.0, "a residual");
+                }
+                Reference::Input | Reference::Constant(_) => {}
+            }
+        }
+    }
+}
+
+/// Operators large enough that the engine divides them into pieces, between rows and within them.
 #[test]
-fn large_layers_are_the_oracle() {
+fn large_operators_are_the_oracle() {
     let same = |limit, stride, step| Window { limit, stride, out_step: step, red_step: 1, offset: 1 };
     let image = [same(50, 50 * 24, 1), same(50, 24, 1)];
     let map = |out, red| IndexMap { base: 0, out, red };
@@ -201,17 +244,21 @@ fn large_layers_are_the_oracle() {
         };
         let parts = ProgramParts {
             input: TensorType { dtype: DType::I8, elements: 60_000 },
-            layers: vec![op],
-            constants: vec![
-                Constant { dtype: DType::Params, bytes: record.to_vec() },
-                Constant { dtype: DType::I8, bytes: bytes(7).collect() },
-            ],
+            operators: vec![op],
+            groups: vec![1],
+            // Every constant is read: there are no weights without a second operand.
+            constants: std::iter::once(Constant { dtype: DType::Params, bytes: record.to_vec() })
+                .chain(b.map(|_| Constant { dtype: DType::I8, bytes: bytes(7).collect() }))
+                .collect(),
             reveal_bits: 4,
             meta: Meta::default(),
         };
         let program = Program::new(parts).expect(name);
         let input: Vec<u8> = bytes(1).collect();
-        let engine = Engine::new(&program).run(&input).expect("the input fits");
-        assert!(engine == oracle::run(&program, &input), "{name}");
+        let expected = oracle::run(&program, &input);
+        for kernel in Kernel::available() {
+            let engine = Engine::with(&program, kernel).run(&input).expect("the input fits");
+            assert!(engine == expected, "{name} on {}", kernel.name());
+        }
     }
 }

@@ -1,126 +1,103 @@
 //! Nodes on a chain: honest and lying executors, watchtowers, kills at every tick.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use narrows_bisection::{Account, BlockTime, Call, ClaimStatus, Event, Parameters, Wei};
+use narrows_bisection::{Account, ClaimStatus, Event, Parameters, Wei};
 use narrows_challenger::engine::Backend;
 use narrows_challenger::node::{Griefer, Honest as HonestTemper, Temper, WatchtowerNode};
 use narrows_commitment::keccak;
-use narrows_contracts::{Chain, EmbeddedChain, Inbox, Transaction};
-use narrows_executor::adversary::{CopiedClaim, DoctoredLayer, FlippedWeight, Withholding, WrongOutput};
-use narrows_executor::node::{Conduct, ExecutorNode, Honest};
-use narrows_program::{LayerIndex, Program};
-use narrows_tests::arena::{CHALLENGER, EXECUTOR, FEE, REQUESTER};
+use narrows_contracts::{Chain, EmbeddedChain, Inbox};
+use narrows_executor::adversary::{CopiedClaim, DoctoredOperator, FlippedWeight, Withholding, WrongOutput};
+use narrows_executor::node::{Conduct, Honest};
+use narrows_program::{OperatorIndex, Program};
+use narrows_tests::arena::{CHALLENGER, EXECUTOR, FEE, REQUESTER, signer};
 use narrows_tests::digits;
+use narrows_tests::stage::{
+    FUNDS, FromShelf, bond, chain, claim_fee, executor, gain, job, settle, statuses, step, watchtower,
+};
 
-const FUNDS: Wei = Wei(10_000_000_000_000_000_000);
-
-/// A chain with the digits program and one job.
-fn chain(program: &Program, path: Option<&Path>) -> EmbeddedChain {
-    let mut chain = match path {
-        Some(path) => EmbeddedChain::create(path, Parameters::default(), BlockTime(1_700_000_000)),
-        None => EmbeddedChain::temporary(Parameters::default()),
-    }
-    .expect("a chain");
-    for account in [REQUESTER, EXECUTOR, CHALLENGER] {
-        chain.fund(account, FUNDS).expect("funds");
-    }
-    let register = Call::Register {
-        header: program.header_bytes().to_vec(),
-        layers_root: program.layers_root(),
-        constants_root: program.constants_tree().root(),
-    };
-    chain.send(Transaction { from: REQUESTER, value: Wei(0), call: register }).expect("registered");
-    job(&mut chain, program, digits::input(), 1);
-    chain
-}
-
-fn job(chain: &mut EmbeddedChain, program: &Program, input: Vec<u8>, salt: u8) {
-    let deadline = BlockTime(chain.now().0 + 100_000);
-    let call = Call::PostJob { program: program.root(), input, salt: keccak(&[salt]), deadline };
-    chain.send(Transaction { from: REQUESTER, value: FEE, call }).expect("a job");
-}
-
-fn executor(program: &Arc<Program>, conduct: Arc<dyn Conduct>, journal: &Path) -> ExecutorNode {
-    let journal = Inbox::open(journal).expect("a journal");
-    ExecutorNode::new(EXECUTOR, vec![Arc::clone(program)], conduct, journal)
-}
-
-fn watchtower(program: &Arc<Program>, temper: Arc<dyn Temper>, journal: &Path) -> WatchtowerNode {
-    let journal = Inbox::open(journal).expect("a journal");
-    let secret = keccak(b"secret");
-    WatchtowerNode::new(CHALLENGER, vec![Arc::clone(program)], Backend::Flex, temper, secret, journal)
-}
-
-/// The claims' statuses in order, once all are decided and everybody idle.
-async fn settle(
+/// The claims' statuses once all is over, with nodes of their own that nobody kills.
+async fn play(
     chain: &mut EmbeddedChain,
     program: &Arc<Program>,
     conduct: Arc<dyn Conduct>,
     temper: Arc<dyn Temper>,
-    kill: bool,
 ) -> Vec<ClaimStatus> {
     let folder = tempfile::tempdir().expect("a folder");
-    let (left, right) = (folder.path().join("executor"), folder.path().join("watchtower"));
-    let mut pair =
-        Some((executor(program, conduct.clone(), &left), watchtower(program, temper.clone(), &right)));
-    for _ in 0..300 {
-        let (mut one, mut other) = pair.take().unwrap_or_else(|| {
-            (executor(program, conduct.clone(), &left), watchtower(program, temper.clone(), &right))
-        });
-        let first = one.tick(chain).await.expect("a tick");
-        let second = other.tick(chain).await.expect("a tick");
-        let idle = first.is_empty() && second.is_empty();
-        let claims: Vec<ClaimStatus> = one.ledger().claims.values().map(|claim| claim.status).collect();
-        let decided = !claims.is_empty() && !claims.contains(&ClaimStatus::Pending);
-        if idle && decided {
-            return claims;
-        }
-        if !kill {
-            pair = Some((one, other));
-        }
-        chain.advance(if idle { 10 } else { 1 }).expect("the clock");
-    }
-    panic!("nothing was decided");
-}
-
-fn balance(chain: &EmbeddedChain, account: Account) -> i128 {
-    chain.balance(account).expect("a balance").0 as i128 - FUNDS.0 as i128
+    let mut one = executor(EXECUTOR, program, conduct, &folder.path().join("executor"));
+    let mut other = watchtower(program, temper, &folder.path().join("watchtower"));
+    settle(chain, &mut one, &mut other).await
 }
 
 #[tokio::test]
 async fn an_honest_claim_is_checked_left_alone_and_paid() {
     let program = Arc::new(digits::program());
     let mut chain = chain(&program, None);
-    let ends = settle(&mut chain, &program, Arc::new(Honest), Arc::new(HonestTemper), false).await;
+    let ends = play(&mut chain, &program, Arc::new(Honest), Arc::new(HonestTemper)).await;
     assert_eq!(ends, [ClaimStatus::Final]);
-    assert_eq!(balance(&chain, EXECUTOR), FEE.0 as i128);
-    assert_eq!(balance(&chain, REQUESTER), -(FEE.0 as i128));
-    assert_eq!(balance(&chain, CHALLENGER), 0);
-    assert_eq!((chain.locked().expect("locked"), chain.burned().expect("burned")), (Wei(0), Wei(0)));
+    let fee = claim_fee(&chain, &program);
+    assert_eq!(gain(&chain, EXECUTOR), FEE.0 as i128 - fee);
+    assert_eq!(gain(&chain, REQUESTER), -(FEE.0 as i128));
+    assert_eq!(gain(&chain, CHALLENGER), 0);
+    assert_eq!(chain.locked().expect("locked"), Wei(0));
+    assert_eq!(chain.burned().expect("burned").0 as i128, fee);
+}
+
+/// One of every kind of liar.
+fn liars(program: &Program) -> Vec<Arc<dyn Conduct>> {
+    let middle = OperatorIndex(program.operators().len() as u32 / 2);
+    let doctored = DoctoredOperator { operator: middle, element: 3, delta: 50 };
+    vec![
+        Arc::new(doctored),
+        Arc::new(WrongOutput),
+        Arc::new(FlippedWeight { operator: OperatorIndex(1), byte: 40, bit: 6 }),
+        Arc::new(Withholding(doctored)),
+    ]
 }
 
 #[tokio::test]
 async fn every_liar_is_refuted_and_pays_half_to_the_watchtower() {
     let program = Arc::new(digits::program());
-    let middle = LayerIndex(program.layers().len() as u32 / 2);
-    let doctored = DoctoredLayer { layer: middle, element: 3, delta: 5 };
-    let liars: Vec<Arc<dyn Conduct>> = vec![
-        Arc::new(doctored),
-        Arc::new(WrongOutput),
-        Arc::new(FlippedWeight { layer: LayerIndex(0), byte: 40, bit: 6 }),
-        Arc::new(Withholding(doctored)),
-    ];
-    for liar in liars {
+    for liar in liars(&program) {
         let mut chain = chain(&program, None);
-        let ends = settle(&mut chain, &program, liar, Arc::new(HonestTemper), false).await;
+        let ends = play(&mut chain, &program, liar, Arc::new(HonestTemper)).await;
         assert_eq!(ends, [ClaimStatus::Refuted]);
         let bond = chain.parameters().executor_bond.0 as i128;
-        assert_eq!(balance(&chain, EXECUTOR), -bond);
-        assert_eq!(balance(&chain, CHALLENGER), bond / 2);
-        assert_eq!(chain.burned().expect("burned").0 as i128, bond - bond / 2, "at least half is burned");
+        let fee = claim_fee(&chain, &program);
+        assert_eq!(gain(&chain, EXECUTOR), -bond - fee);
+        assert_eq!(gain(&chain, CHALLENGER), bond / 2);
+        let burned = chain.burned().expect("burned").0 as i128;
+        assert_eq!(burned, bond - bond / 2 + fee, "at least half is burned");
         assert_eq!(chain.locked().expect("locked"), FEE, "the job still pays whoever answers it");
+    }
+}
+
+#[tokio::test]
+async fn a_liar_that_serves_its_trace_falls_in_one_transaction() {
+    let program = Arc::new(digits::program());
+    let (key, account) = signer("a serving executor");
+    // With its signature whatever operator is wrong, without only what hangs on the roots alone.
+    for signs in [true, false] {
+        for operator in [2, 3].map(OperatorIndex) {
+            let mut chain = chain(&program, None);
+            chain.fund(account, FUNDS).expect("funds");
+            let folder = tempfile::tempdir().expect("a folder");
+            let liar = Arc::new(DoctoredOperator { operator, element: 3, delta: 50 });
+            let mut one = executor(account, &program, liar, &folder.path().join("liar"));
+            if signs {
+                one = one.signing(key.clone());
+            }
+            let source = Arc::new(FromShelf(one.shelf().clone()));
+            let mut other = watchtower(&program, Arc::new(HonestTemper), &folder.path().join("watchtower"));
+            other = other.with_source(source);
+            let ends = settle(&mut chain, &mut one, &mut other).await;
+            assert_eq!(ends, [ClaimStatus::Refuted]);
+            let at_once = signs || operator == OperatorIndex(2);
+            assert_eq!(other.ledger().matches.is_empty(), at_once, "signs: {signs}, operator {operator}");
+            let half = chain.parameters().executor_bond.0 as i128 / 2;
+            assert_eq!(gain(&chain, CHALLENGER), half, "no bond was lost on the way");
+            assert!(one.shelf().get(*one.ledger().claims.keys().next().expect("a claim")).is_none());
+        }
     }
 }
 
@@ -132,7 +109,7 @@ async fn attack_07_an_old_claim_copied_for_a_new_input_is_refuted() {
     other.reverse();
     job(&mut chain, &program, other, 2);
     let copier = CopiedClaim::default();
-    let ends = settle(&mut chain, &program, Arc::new(copier), Arc::new(HonestTemper), false).await;
+    let ends = play(&mut chain, &program, Arc::new(copier), Arc::new(HonestTemper)).await;
     let refuted = ends.iter().filter(|end| **end == ClaimStatus::Refuted).count();
     assert_eq!((ends.len(), refuted), (2, 1), "the first is true, its copy is not: {ends:?}");
 }
@@ -143,32 +120,51 @@ async fn attack_12_a_griefer_loses_its_bond() {
     for turns in [vec![], vec![0], vec![7, 1, 3], vec![255]] {
         let mut chain = chain(&program, None);
         let griefer = Griefer { turns };
-        let ends = settle(&mut chain, &program, Arc::new(Honest), Arc::new(griefer), false).await;
+        let ends = play(&mut chain, &program, Arc::new(Honest), Arc::new(griefer)).await;
         assert_eq!(ends, [ClaimStatus::Final]);
-        let bond = chain.parameters().challenger_bond.0 as i128;
-        assert_eq!(balance(&chain, CHALLENGER), -bond);
-        assert_eq!(balance(&chain, EXECUTOR), FEE.0 as i128 + bond / 2);
+        let (lost, fee) = (bond(&chain, &program), claim_fee(&chain, &program));
+        assert_eq!(gain(&chain, CHALLENGER), -lost);
+        let insured = gain(&chain, EXECUTOR) - (FEE.0 as i128 - fee);
+        assert!(insured >= chain.parameters().delay_fee.0 as i128, "{insured} wei for the trouble");
+        assert_eq!(chain.burned().expect("burned").0 as i128, fee + lost - insured);
     }
 }
 
 #[tokio::test]
 async fn attack_30_nodes_killed_after_every_tick_resume_and_end_alike() {
     let program = Arc::new(digits::program());
-    let doctored = DoctoredLayer { layer: LayerIndex(2), element: 3, delta: 5 };
+    let doctored = Arc::new(DoctoredOperator { operator: OperatorIndex(2), element: 3, delta: 50 });
     let mut ends = Vec::new();
     for kill in [false, true] {
         let folder = tempfile::tempdir().expect("a folder");
         let mut chain = chain(&program, Some(&folder.path().join("chain")));
-        let end = settle(&mut chain, &program, Arc::new(doctored), Arc::new(HonestTemper), kill).await;
+        let (left, right) = (folder.path().join("executor"), folder.path().join("watchtower"));
+        let both = || {
+            let one = executor(EXECUTOR, &program, Arc::clone(&doctored) as Arc<dyn Conduct>, &left);
+            (one, watchtower(&program, Arc::new(HonestTemper), &right))
+        };
+        let (mut one, mut other) = both();
+        let mut quiet = 0;
+        for _ in 0..200 {
+            quiet = if step(&mut chain, &mut one, &mut other).await { quiet + 1 } else { 0 };
+            if quiet >= 15 {
+                break;
+            }
+            if kill {
+                drop((one, other));
+                (one, other) = both();
+            }
+        }
         let events: Vec<Event> =
             chain.events_from(0).expect("events").into_iter().map(|logged| logged.event).collect();
-        ends.push((end, events, balance(&chain, EXECUTOR), balance(&chain, CHALLENGER)));
+        ends.push((statuses(&one), events, gain(&chain, EXECUTOR), gain(&chain, CHALLENGER)));
     }
     assert_eq!(ends[0].0, [ClaimStatus::Refuted]);
     assert!(ends[0].1.len() > 10);
     let names = |events: &[Event]| events.iter().map(std::mem::discriminant).collect::<Vec<_>>();
     assert_eq!(names(&ends[0].1), names(&ends[1].1), "no move twice, none missing");
     assert_eq!((ends[0].2, ends[0].3), (ends[1].2, ends[1].3));
+    assert!(ends[0].3 > 0, "the reward was collected");
 }
 
 #[tokio::test]
@@ -176,12 +172,19 @@ async fn attack_31_a_journal_of_another_chain_is_refused() {
     let program = Arc::new(digits::program());
     let folder = tempfile::tempdir().expect("a folder");
     let mut one = chain(&program, None);
-    let mut node = executor(&program, Arc::new(Honest), folder.path());
+    let mut node = executor(EXECUTOR, &program, Arc::new(Honest), folder.path());
     node.tick(&mut one).await.expect("a tick");
     drop(node);
-    let mut other = EmbeddedChain::temporary(Parameters::default()).expect("a chain");
-    let mut node = executor(&program, Arc::new(Honest), folder.path());
-    let error = node.tick(&mut other).await.expect_err("another chain");
+    let mut empty = EmbeddedChain::temporary(Parameters::default()).expect("a chain");
+    let mut node = executor(EXECUTOR, &program, Arc::new(Honest), folder.path());
+    let error = node.tick(&mut empty).await.expect_err("a chain that knows nothing of this");
+    assert!(error.to_string().contains("does not show"), "{error}");
+    drop(node);
+    // One that is as long, and tells another story.
+    let small = narrows_tests::copies::program(1, 64);
+    let mut other = chain(&small, None);
+    let mut node = executor(EXECUTOR, &program, Arc::new(Honest), folder.path());
+    let error = node.tick(&mut other).await.expect_err("another story");
     assert!(error.to_string().contains("no longer confirms"), "{error}");
 }
 
@@ -191,11 +194,14 @@ async fn a_watchtower_without_money_says_so_and_disputes_once_it_has_some() {
     let mut chain = chain(&program, None);
     let folder = tempfile::tempdir().expect("a folder");
     let poor = Account([0x77; 20]);
-    let mut liar = executor(&program, Arc::new(WrongOutput), &folder.path().join("liar"));
+    let mut liar = executor(EXECUTOR, &program, Arc::new(WrongOutput), &folder.path().join("liar"));
     let journal = Inbox::open(&folder.path().join("poor")).expect("a journal");
     let temper = Arc::new(HonestTemper);
     let programs = vec![Arc::clone(&program)];
     let mut node = WatchtowerNode::new(poor, programs, Backend::Flex, temper, keccak(b"poor"), journal);
+    // A commitment, and a second later the claim.
+    liar.tick(&mut chain).await.expect("a tick");
+    chain.advance(1).expect("the clock");
     liar.tick(&mut chain).await.expect("a tick");
     let error = node.tick(&mut chain).await.expect_err("no bond to stake");
     assert!(error.to_string().contains("fund it"), "{error}");

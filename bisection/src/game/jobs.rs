@@ -2,9 +2,19 @@
 
 use narrows_commitment::{Digest, ProgramRoot, TensorRoot, Tree};
 
-use crate::{Account, BlockTime, Event, JobId, Refusal, Wei};
+use crate::{Account, BlockTime, ClaimId, Event, JobId, Refusal, Wei};
 
-use super::{Game, Message, ids};
+use super::{ClaimStatus, Game, Message, ids};
+
+/// What an entry holds once it lapsed.
+pub(super) const LAPSED: Digest = {
+    let mut one = [0; 32];
+    one[31] = 1;
+    Digest(one)
+};
+
+/// The most entries that one call passes over.
+const MAX_STEPS: u64 = 256;
 
 /// A run that somebody asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,14 +25,16 @@ pub struct Job {
     pub program: ProgramRoot,
     /// The root of the input's bytes.
     pub input_root: TensorRoot,
-    /// What the first final claim earns.
+    /// What the earliest-committed final claim earns.
     pub fee: Wei,
-    /// The first moment at which no claim can be posted any more.
+    /// The first moment at which nobody can commit to a claim any more.
     pub deadline: BlockTime,
     /// Whether the fee has been earned or returned.
     pub settled: bool,
-    /// Claims on it that are pending.
-    pub pending: u64,
+    /// Commitments to claims on it.
+    pub committed: u64,
+    /// All commitments before this number lapsed or were refuted.
+    pub next: u64,
 }
 
 impl Game {
@@ -38,7 +50,7 @@ impl Game {
         if input.len() as u64 != registered.header.input.bytes() {
             return Err(Refusal::WrongLength);
         }
-        if message.now >= deadline {
+        if message.block.time >= deadline {
             return Err(Refusal::TooLate);
         }
         let (requester, fee) = (message.sender, message.value);
@@ -48,30 +60,66 @@ impl Game {
             return Err(Refusal::Exists);
         }
         self.money.stake(fee);
-        let posted = Job { requester, program, input_root, fee, deadline, settled: false, pending: 0 };
+        let posted =
+            Job { requester, program, input_root, fee, deadline, settled: false, committed: 0, next: 0 };
         self.jobs.insert(job, posted);
-        Ok(vec![Event::JobPosted {
-            job,
-            requester,
-            program,
-            input_root,
-            fee,
-            deadline,
-            input: input.to_vec(),
-        }])
+        let input = input.to_vec();
+        Ok(vec![Event::JobPosted { job, requester, program, input_root, fee, deadline, input }])
     }
 
-    pub(super) fn refund(&mut self, message: &Message, id: JobId) -> Result<Vec<Event>, Refusal> {
-        let job = self.jobs.get_mut(&id).ok_or(Refusal::UnknownJob)?;
+    pub(super) fn advance(&mut self, id: JobId) -> Result<Vec<Event>, Refusal> {
+        let job = self.jobs.get(&id).ok_or(Refusal::UnknownJob)?;
         if job.settled {
             return Err(Refusal::JobClosed);
         }
-        if message.now < job.deadline || job.pending > 0 {
+        let next = self.advanced(id);
+        if next == job.next {
             return Err(Refusal::NotYet);
         }
+        self.job_mut(id).next = next;
+        Ok(Vec::new())
+    }
+
+    pub(super) fn refund(&mut self, message: &Message, id: JobId) -> Result<Vec<Event>, Refusal> {
+        let job = *self.jobs.get(&id).ok_or(Refusal::UnknownJob)?;
+        if job.settled {
+            return Err(Refusal::JobClosed);
+        }
+        if message.block.time < job.deadline {
+            return Err(Refusal::NotYet);
+        }
+        let next = self.advanced(id);
+        if next != job.committed {
+            return Err(Refusal::NotYet);
+        }
+        let job = self.job_mut(id);
+        job.next = next;
         job.settled = true;
-        self.money.owe(job.requester, job.fee);
+        let (requester, fee) = (job.requester, job.fee);
+        self.money.owe(requester, fee);
         Ok(vec![Event::JobRefunded { job: id }])
+    }
+
+    /// Where a job's `next` comes to: past entries that lapsed or were refuted, at most so many at once.
+    pub(super) fn advanced(&self, id: JobId) -> u64 {
+        let job = &self.jobs[&id];
+        let end = job.committed.min(job.next.saturating_add(MAX_STEPS));
+        (job.next..end).find(|number| !self.is_over(self.entries[&(id, *number)])).unwrap_or(end)
+    }
+
+    /// Whether an entry will never earn the fee.
+    fn is_over(&self, entry: Digest) -> bool {
+        let refuted = |claim: &super::Claim| claim.status == ClaimStatus::Refuted;
+        entry == LAPSED || self.claims.get(&ClaimId(entry)).is_some_and(refuted)
+    }
+
+    /// Settles the job in favour of the claim's executor.
+    pub(super) fn pay_fee(&mut self, id: JobId, claim: ClaimId, executor: Account) -> Event {
+        let job = self.job_mut(id);
+        job.settled = true;
+        let fee = job.fee;
+        self.money.owe(executor, fee);
+        Event::JobAwarded { job: id, claim }
     }
 
     /// The job of a claim.

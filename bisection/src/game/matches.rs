@@ -1,52 +1,42 @@
-//! Matches: what surrounds a move (PROTOCOL 4.2 "before the guard" and "after it") and the money of a verdict (4.6).
+//! Matches: what surrounds a move (PROTOCOL 4.2, "before the guard" and "after it"), and the money of a verdict (4.8).
 
 use narrows_commitment::Digest;
-use narrows_program::LayerIndex;
 
 use crate::{
-    Account, BlockTime, Call, ClaimId, Event, MatchId, MatchState, Parameters, Phase, Refusal, Side, Wei,
+    Block, BlockTime, Call, ClaimId, Event, MatchId, MatchState, Parameters, Phase, Posted, Refusal, Seat,
+    Seated, Side, Wei, state_hash,
 };
 
 use super::moves::{self, By, Table};
+use super::rewards::Reward;
 use super::{ClaimStatus, Game, Message, ids};
 
-/// One challenger against one claim.
+/// One challenger against one claim, or a bare commitment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Match {
     /// The claim on trial.
     pub claim: ClaimId,
-    /// Who disputes it.
-    pub challenger: Account,
-    /// Its place among the claim's matches.
+    /// Its place among the claim's matches and commitments.
     pub number: u64,
-    /// Where it stands.
+    /// Whose it is, since when, and for how much.
+    pub seated: Seated,
+    /// Where it stands. The contract keeps only its hash.
     pub state: MatchState,
-}
-
-/// The first moment at which the turn has run out: a move is legal before it, the timeout from it on.
-#[must_use]
-pub(super) fn deadline(parameters: &Parameters, state: &MatchState, side: Side) -> BlockTime {
-    let thinking = u64::from(parameters.grace_seconds) + u64::from(state.clock(side));
-    BlockTime(state.turn_start.0.saturating_add(thinking))
 }
 
 impl Match {
     /// When the present turn runs out: moves are legal before it, the timeout from it on. `None` once it is over.
     #[must_use]
     pub fn deadline(&self, parameters: &Parameters) -> Option<BlockTime> {
-        self.state.phase.turn().map(|side| deadline(parameters, &self.state, side))
+        self.state.deadline(parameters)
     }
 }
 
-/// The clock of `side` loses what the turn took beyond the grace; the next turn begins now.
-fn charge(
-    parameters: &Parameters,
-    state: &mut MatchState,
-    side: Side,
-    turn_start: BlockTime,
-    now: BlockTime,
-) {
-    let elapsed = now.0.saturating_sub(turn_start.0).saturating_sub(u64::from(parameters.grace_seconds));
+/// The state with the clock of `side` charged for what the turn took beyond the grace, and a turn that begins now.
+fn charged(parameters: &Parameters, state: &MatchState, side: Side, now: BlockTime) -> MatchState {
+    let mut state = *state;
+    let elapsed =
+        now.0.saturating_sub(state.turn_start.0).saturating_sub(u64::from(parameters.grace_seconds));
     let spent = u32::try_from(elapsed).unwrap_or(u32::MAX);
     let clock = match side {
         Side::Executor => &mut state.executor_clock,
@@ -54,125 +44,180 @@ fn charge(
     };
     *clock = clock.saturating_sub(spent);
     state.turn_start = now;
+    state
 }
 
 impl Game {
     pub(super) fn open(
         &mut self,
         message: &Message,
-        claim_id: ClaimId,
+        posted: &Posted,
         commitment: Digest,
     ) -> Result<Vec<Event>, Refusal> {
+        let claim_id = self.claim_id(posted);
         let claim = *self.claims.get(&claim_id).ok_or(Refusal::UnknownClaim)?;
         if claim.status != ClaimStatus::Pending {
             return Err(Refusal::ClaimClosed);
         }
-        if message.now >= claim.window_end {
+        if message.block.time >= claim.window_end {
             return Err(Refusal::TooLate);
         }
-        if message.value != self.parameters.challenger_bond {
+        let program = *self.program_of_claim(&claim);
+        let bond = program.bond(&self.parameters).ok_or(Refusal::WrongValue)?;
+        if message.value != bond {
             return Err(Refusal::WrongValue);
         }
-        let depth = self.program_of(&self.jobs[&claim.job]).layers_depth();
+        let challenger = message.sender;
+        let seated = Seated { challenger, seat: Seat { commitment, opened_at: message.block.time, bond } };
+        let depth = program.layers_depth();
         let state = MatchState {
             phase: if depth == 0 { Phase::LayerC } else { Phase::LayerE },
             remaining: u8::try_from(depth).expect("a tree of 2^20 layers has 20 levels"),
-            position: 0,
-            layer: LayerIndex(0),
-            turn_start: message.now,
+            turn_start: message.block.time,
             executor_clock: self.parameters.executor_clock_seconds,
             challenger_clock: self.parameters.challenger_clock_seconds,
-            tiles: 0,
-            element: 0,
-            value: 0,
-            node: claim.trace_root.0,
-            operator: Digest::default(),
+            node: posted.trace_root.0,
+            scope: program.layers_root.0,
+            ..idle(Phase::LayerE, &seated)
         };
-        let (number, challenger) = (claim.matches, message.sender);
-        let id = ids::match_id(claim_id, number);
-        self.money.stake(message.value);
-        let claim = self.claim_mut(claim_id);
-        claim.matches += 1;
-        claim.open_matches += 1;
-        self.matches.insert(id, Match { claim: claim_id, challenger, number, state });
-        Ok(vec![Event::MatchOpened { match_id: id, claim: claim_id, challenger, number, commitment }])
+        self.money.stake(bond);
+        self.claim_mut(claim_id).open_matches += 1;
+        let (match_id, number) = self.seat(claim_id, seated, state);
+        Ok(vec![Event::MatchOpened { match_id, claim: claim_id, challenger, number, commitment, bond }])
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        message: &Message,
+        id: ClaimId,
+        commitment: Digest,
+    ) -> Result<Vec<Event>, Refusal> {
+        let claim = self.claims.get(&id).ok_or(Refusal::UnknownClaim)?;
+        if !claim.is_open(message.block.time) {
+            return Err(Refusal::ClaimClosed);
+        }
+        let challenger = message.sender;
+        let seat = Seat { commitment, opened_at: message.block.time, bond: Wei(0) };
+        let seated = Seated { challenger, seat };
+        let (_, number) = self.seat(id, seated, idle(Phase::Committed, &seated));
+        Ok(vec![Event::Committed { claim: id, challenger, number, commitment }])
+    }
+
+    /// Stores a match under the claim's next number.
+    fn seat(&mut self, id: ClaimId, seated: Seated, state: MatchState) -> (MatchId, u64) {
+        let claim = self.claim_mut(id);
+        let number = claim.openings;
+        claim.openings += 1;
+        let match_id = ids::match_id(id, number);
+        self.matches.insert(match_id, Match { claim: id, number, seated, state });
+        (match_id, number)
+    }
+
+    /// The match that `call` is about, once the state that it carries is the match's.
+    fn answered(&self, message: &Message, call: &Call) -> Result<(MatchId, Match), Refusal> {
+        let carried = self.carried(message.sender, call).ok_or(Refusal::WrongPhase)?;
+        let id = ids::match_id(carried.claim, carried.number);
+        let this = *self.matches.get(&id).ok_or(Refusal::UnknownMatch)?;
+        let node = carried.node?;
+        if state_hash(carried.standing, node, carried.seat) != this.state.hash() {
+            return Err(Refusal::WrongState);
+        }
+        Ok((id, this))
     }
 
     /// Plays a move of the table, or the timeout.
-    pub(super) fn play(
-        &mut self,
-        message: &Message,
-        id: MatchId,
-        call: &Call,
-    ) -> Result<Vec<Event>, Refusal> {
+    pub(super) fn play(&mut self, message: &Message, call: &Call) -> Result<Vec<Event>, Refusal> {
         let rule = moves::rule(call);
-        let this = *self.matches.get(&id).ok_or(Refusal::UnknownMatch)?;
+        let (id, this) = self.answered(message, call)?;
+        let now = message.block.time;
         let side = this.state.phase.turn().filter(|_| rule.phases.contains(&this.state.phase));
         let side = side.ok_or(Refusal::WrongPhase)?;
         let claim = &self.claims[&this.claim];
-        if claim.status != ClaimStatus::Pending || message.now >= claim.hard_end {
+        if claim.status != ClaimStatus::Pending {
             return Err(Refusal::ClaimClosed);
         }
-        if rule.state.is_some_and(|state| state != this.state.hash(id)) {
-            return Err(Refusal::WrongState);
+        if now >= claim.hard_end {
+            return Err(Refusal::ClaimClosed);
         }
-        let mover = match rule.by {
-            By::Anyone => message.sender,
-            By::Challenger => this.challenger,
-            By::Executor => claim.executor,
-        };
-        if mover != message.sender {
+        if rule.by == By::ExecutorUnsigned && message.sender != claim.posted.executor {
             return Err(Refusal::NotYourMove);
         }
-        let expired = message.now >= deadline(&self.parameters, &this.state, side);
-        if rule.state.is_some() && expired {
+        let expired = this.deadline(&self.parameters).is_some_and(|deadline| now >= deadline);
+        if expired && !rule.ends_turn {
             return Err(Refusal::TooLate);
         }
-        let job = &self.jobs[&claim.job];
-        let table = Table { id, state: this.state, claim, job, program: self.program_of(job), side, expired };
-        let (mut next, mut events) = table.play(call)?;
-        charge(&self.parameters, &mut next, side, this.state.turn_start, message.now);
-        self.settle(id, &this, next.phase, &mut events);
-        self.matches.insert(id, Match { state: next, ..this });
-        Ok(events)
-    }
-
-    /// The money of a verdict, if the match has come to one.
-    fn settle(&mut self, id: MatchId, this: &Match, phase: Phase, events: &mut Vec<Event>) {
-        let Parameters { executor_bond, challenger_bond, .. } = self.parameters;
-        let half = |bond: Wei| (Wei(bond.0 / 2), Wei(bond.0 - bond.0 / 2));
-        let claim = self.claim_mut(this.claim);
-        match phase {
+        // No guard looks at the clocks, so they are charged before it: events tell the word that follows.
+        let mut state = charged(&self.parameters, &this.state, side, now);
+        if rule.answers {
+            state.answers = state.answers.saturating_add(1);
+        }
+        let job = &self.jobs[&claim.posted.job];
+        let table = Table { game: self, id, claim_id: this.claim, state, claim, job, side, expired };
+        let moves::Next { state, mut events, right } = table.play(call)?;
+        match state.phase {
             Phase::Won => {
-                claim.status = ClaimStatus::Refuted;
-                let job = claim.job;
-                self.job_mut(job).pending -= 1;
-                let (reward, burnt) = half(executor_bond);
-                self.money.owe(this.challenger, reward);
-                self.money.owe(this.challenger, challenger_bond);
-                self.money.burn(burnt);
                 events.push(Event::MatchWon { match_id: id, claim: this.claim });
+                // What the evidence of NAME hangs on: the claim's roots, and the sub-trace if there is one.
+                let by_roots = matches!(call, Call::Name { .. }) && state.list == Digest::default();
+                let reward = right.map_or(Reward::To(this.seated.challenger), Reward::At);
+                events.push(self.end_claim(this.claim, now, by_roots, reward));
             }
             Phase::Lost => {
-                claim.open_matches -= 1;
-                let executor = claim.executor;
-                let (compensation, burnt) = half(challenger_bond);
-                self.money.owe(executor, compensation);
-                self.money.burn(burnt);
+                self.lose(&this, state.answers, message.block);
                 events.push(Event::MatchLost { match_id: id, claim: this.claim });
             }
             _ => {}
         }
+        self.matches.insert(id, Match { state, ..this });
+        Ok(events)
     }
 
-    pub(super) fn reclaim(&mut self, id: MatchId) -> Result<Vec<Event>, Refusal> {
-        let this = self.matches.get_mut(&id).ok_or(Refusal::UnknownMatch)?;
-        this.state.phase.turn().ok_or(Refusal::WrongPhase)?;
+    /// A challenger's bond insures the executor's answers; what they did not cost is burned.
+    fn lose(&mut self, this: &Match, answers: u8, block: Block) {
+        let claim = self.claim_mut(this.claim);
+        claim.open_matches -= 1;
+        let (executor, claim) = (claim.posted.executor, *claim);
+        let gas = u128::from(answers) * u128::from(self.program_of_claim(&claim).answer_gas());
+        // Below 2^8 * 2^17 * 2^64.
+        let cost = gas * block.base_fee.0.min(self.parameters.fee_cap.0);
+        let Wei(bond) = this.seated.seat.bond;
+        let paid = cost.saturating_add(self.parameters.delay_fee.0).min(bond);
+        self.money.owe(executor, Wei(paid));
+        self.money.burn(Wei(bond - paid));
+    }
+
+    pub(super) fn reclaim(&mut self, message: &Message, call: &Call) -> Result<Vec<Event>, Refusal> {
+        let (id, this) = self.answered(message, call)?;
+        if this.state.phase.turn().is_none() && this.state.phase != Phase::Won {
+            return Err(Refusal::WrongPhase);
+        }
         if self.claims[&this.claim].status == ClaimStatus::Pending {
             return Err(Refusal::NotYet);
         }
-        this.state.phase = Phase::Reclaimed;
-        self.money.owe(this.challenger, self.parameters.challenger_bond);
+        let state = MatchState { phase: Phase::Reclaimed, ..this.state };
+        self.matches.insert(id, Match { state, ..this });
+        self.money.owe(this.seated.challenger, this.seated.seat.bond);
         Ok(vec![Event::Reclaimed { match_id: id }])
+    }
+}
+
+/// A state that says nothing but its phase and seat.
+fn idle(phase: Phase, seated: &Seated) -> MatchState {
+    MatchState {
+        phase,
+        remaining: 0,
+        position: 0,
+        place: 0,
+        turn_start: BlockTime(0),
+        executor_clock: 0,
+        challenger_clock: 0,
+        answers: 0,
+        operators: 0,
+        element: 0,
+        subject: 0,
+        node: Digest::default(),
+        scope: Digest::default(),
+        list: Digest::default(),
+        seat: ids::seat(seated),
     }
 }

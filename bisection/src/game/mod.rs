@@ -1,64 +1,42 @@
 //! The whole protocol as one deterministic state machine: the mirror of the contracts `Registry` and `Game`.
 //!
-//! Times, senders and values are arguments; events and refusals are what comes back. The order of checks is that of
+//! Blocks, senders and values are arguments; events and refusals are what comes back. The order of checks is that of
 //! `PROTOCOL.md`. Nothing that a caller says can make it panic, and a refused call changes nothing.
+//!
+//! It keeps whole [`Match`]es for those who want to look, but judges a call as the contract does, that has only their
+//! hashes: by what the call carries.
 
 use std::collections::BTreeMap;
 
-use narrows_commitment::{Digest, LayersRoot, ProgramRoot, depth_for};
-use narrows_program::Header;
+use narrows_commitment::{Digest, LayersRoot, ProgramRoot};
 
 use crate::{
-    Account, BadParameters, BlockTime, Call, ClaimId, Event, JobId, MatchId, Parameters, Refusal, Wei,
+    Account, BadParameters, Block, Call, ClaimId, Event, JobId, MatchId, Parameters, Posted, Refusal, Wei,
 };
 
 mod claims;
+mod evidence;
 mod header;
 pub mod ids;
 mod jobs;
+mod layer;
 mod matches;
 mod money;
 mod moves;
+mod refutation;
+mod registry;
+mod rewards;
+#[cfg(test)]
+mod tests;
 
 pub use claims::{Claim, ClaimStatus};
 pub use header::parse as parse_header;
 pub use jobs::Job;
 pub use matches::Match;
+pub use registry::Registered;
+pub use rewards::Best;
 
 use money::Money;
-
-/// A program as the registry keeps it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Registered {
-    /// The header, well-formed.
-    pub header: Header,
-    /// The root of the tree of layer descriptors.
-    pub layers_root: LayersRoot,
-    /// The root of the tree of constants.
-    pub constants_root: Digest,
-}
-
-impl Registered {
-    /// Depth of the tree of layers, L.
-    #[must_use]
-    pub fn layers_depth(&self) -> u32 {
-        depth_for(u64::from(self.header.layers))
-    }
-
-    /// Depth of the tree of constants.
-    #[must_use]
-    pub fn constants_depth(&self) -> u32 {
-        depth_for(u64::from(self.header.constants))
-    }
-
-    /// The most moves that a match may need, by the formula of PROTOCOL 3.
-    #[must_use]
-    pub fn moves(&self) -> u64 {
-        let bits = u32::from(self.header.reveal_bits);
-        let rounds = |depth: u32| u64::from(depth.div_ceil(bits).max(1));
-        2 * (rounds(self.layers_depth()) + rounds(u32::from(self.header.max_tensor_depth))) + 6
-    }
-}
 
 /// The state of the contracts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +46,8 @@ pub struct Game {
     parameters: Parameters,
     programs: BTreeMap<ProgramRoot, Registered>,
     jobs: BTreeMap<JobId, Job>,
+    /// What became of each commitment to a claim: keccak(executor, commitment, t), then the claim's id, or 1.
+    entries: BTreeMap<(JobId, u64), Digest>,
     claims: BTreeMap<ClaimId, Claim>,
     matches: BTreeMap<MatchId, Match>,
     money: Money,
@@ -76,7 +56,7 @@ pub struct Game {
 /// Who calls, when, and with what value.
 #[derive(Debug, Clone, Copy)]
 struct Message {
-    now: BlockTime,
+    block: Block,
     sender: Account,
     value: Wei,
 }
@@ -94,13 +74,14 @@ impl Game {
             parameters,
             programs: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            entries: BTreeMap::new(),
             claims: BTreeMap::new(),
             matches: BTreeMap::new(),
             money: Money::default(),
         })
     }
 
-    /// Plays one call at time `now` and gives what it announces.
+    /// Plays one call in `block` and gives what it announces.
     ///
     /// # Errors
     /// As PROTOCOL 3 and 4 say; then nothing has changed. A call that takes no value and is given some is refused with
@@ -110,59 +91,77 @@ impl Game {
     /// When the money does not add up: a mistake of this module, whatever was called.
     pub fn apply(
         &mut self,
-        now: BlockTime,
+        block: Block,
         sender: Account,
         value: Wei,
         call: &Call,
     ) -> Result<Vec<Event>, Refusal> {
-        let payable = matches!(call, Call::PostJob { .. } | Call::PostClaim { .. } | Call::Open { .. });
-        if (!payable && value.0 > 0) || !self.money.holds(value) {
+        if !call.is_payable() && value.0 > 0 {
             return Err(Refusal::WrongValue);
         }
-        let events = self.dispatch(&Message { now, sender, value }, call)?;
+        if !self.money.holds(value) {
+            return Err(Refusal::WrongValue);
+        }
+        let events = self.dispatch(&Message { block, sender, value }, call)?;
         self.money.check();
         Ok(events)
     }
 
     fn dispatch(&mut self, message: &Message, call: &Call) -> Result<Vec<Event>, Refusal> {
         match call {
-            Call::Register { header, layers_root, constants_root } => {
-                self.register(header, *layers_root, *constants_root)
-            }
+            Call::Register { header, layers_root } => self.register(header, *layers_root),
             Call::PostJob { program, input, salt, deadline } => {
                 self.post_job(message, *program, input, *salt, *deadline)
             }
-            Call::PostClaim { job, trace_root, output, path } => {
-                self.post_claim(message, *job, *trace_root, output, path)
+            Call::CommitClaim { job, commitment } => self.commit_claim(message, *job, *commitment),
+            Call::PostClaim { job, number, committed_at, salt, trace_root, output, path } => {
+                let promised = claims::Promised { number: *number, committed_at: *committed_at, salt: *salt };
+                self.post_claim(message, *job, &promised, *trace_root, output, path)
             }
-            Call::Open { claim, commitment } => self.open(message, *claim, *commitment),
-            Call::Reveal { match_id, .. }
-            | Call::Pick { match_id, .. }
-            | Call::RevealTile { match_id, .. }
-            | Call::Name { match_id, .. }
-            | Call::Fold { match_id, .. }
-            | Call::Segment { match_id, .. }
-            | Call::Timeout { match_id } => self.play(message, *match_id, call),
-            Call::Finalise { claim } => self.finalise(message, *claim),
+            Call::Lapse { job, number, executor, commitment, committed_at } => {
+                self.lapse(message, *job, *number, *executor, *commitment, *committed_at)
+            }
+            Call::Finalise { posted } => self.finalise(message, posted),
+            Call::Award { posted } => self.award(posted),
+            Call::Advance { job } => self.advance(*job),
             Call::Refund { job } => self.refund(message, *job),
-            Call::Reclaim { match_id } => self.reclaim(*match_id),
             Call::Withdraw => {
                 let amount = self.money.withdraw(message.sender)?;
                 Ok(vec![Event::Withdrawn { account: message.sender, amount }])
             }
+            Call::Open { posted, commitment } => self.open(message, posted, *commitment),
+            Call::Commit { claim, commitment } => self.commit(message, *claim, *commitment),
+            Call::Reveal { .. }
+            | Call::Pick { .. }
+            | Call::SubTrace { .. }
+            | Call::PickOperator { .. }
+            | Call::RevealTiles { .. }
+            | Call::Name { .. }
+            | Call::Fold { .. }
+            | Call::Segment { .. }
+            | Call::Timeout { .. } => self.play(message, call),
+            Call::Reclaim { .. } => self.reclaim(message, call),
+            Call::Refute { posted, refutation } => self.refute(message, posted, refutation),
+            Call::RefuteCopy { original, copy } => self.refute_copy(message, original, copy),
+            Call::OpenReward { claim, number, standing, node, seat, point, salt, depth, tile, path } => {
+                let shown = rewards::Shown { point, salt: *salt, depth: *depth, tile, path };
+                self.open_reward(message, *claim, *number, standing, *node, seat, &shown)
+            }
+            Call::CollectReward { claim } => self.collect_reward(message, *claim),
         }
     }
 
-    fn register(
-        &mut self,
-        header: &[u8],
-        layers_root: LayersRoot,
-        constants_root: Digest,
-    ) -> Result<Vec<Event>, Refusal> {
-        let registered = Registered { header: header::parse(header)?, layers_root, constants_root };
-        let program = ids::program_root(header, layers_root, constants_root);
+    fn register(&mut self, header: &[u8], layers_root: LayersRoot) -> Result<Vec<Event>, Refusal> {
+        let registered = Registered { header: header::parse(header)?, layers_root };
+        let program = ids::program_root(header, layers_root);
         self.programs.insert(program, registered);
         Ok(vec![Event::Registered { program }])
+    }
+
+    /// The id of the claim that says `posted`.
+    #[must_use]
+    pub fn claim_id(&self, posted: &Posted) -> ClaimId {
+        ids::claim_id(self.chain_id, self.address, posted, &self.parameters)
     }
 
     /// The chain's number.
@@ -193,6 +192,12 @@ impl Game {
     #[must_use]
     pub fn job(&self, id: JobId) -> Option<&Job> {
         self.jobs.get(&id)
+    }
+
+    /// What became of commitment `number` to a claim on `job`: its hash, then the claim's id, or 1 once it lapsed.
+    #[must_use]
+    pub fn entry(&self, job: JobId, number: u64) -> Option<Digest> {
+        self.entries.get(&(job, number)).copied()
     }
 
     /// A claim.
@@ -234,7 +239,7 @@ impl Game {
         self.money.creditors()
     }
 
-    /// All fees and bonds that are not settled, and all amounts owed.
+    /// All fees, bonds and rewards that are not settled, and all amounts owed.
     #[must_use]
     pub fn locked(&self) -> Wei {
         self.money.locked()

@@ -1,284 +1,412 @@
 //! The transition table (PROTOCOL 4.2–4.4): who may move in which phase, and one function a move.
 
-use narrows_commitment::{Digest, TILE_BYTES, Tile, depth_for, fold_up, padding, tile_leaf, verify_path};
-use narrows_program::{DType, LayerIndex, limits};
+use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tile, Tree, padding, verify_path};
 
 use crate::referee::{self, Descriptor, View};
-use crate::{Call, Event, MatchId, MatchState, Opened, Phase, Refusal, Side, StateHash, Witness};
+use crate::{
+    Call, ClaimId, Event, MatchId, MatchState, Opened, Phase, Point, Refusal, Side, Witness, signature,
+};
 
-use super::{Claim, Job, Registered, ids};
+use super::layer::Head;
+use super::{Claim, Game, Job, Registered, ids};
 
 /// Who may send a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
     Anyone,
+    /// Whose seat it is: the seat that the call gives has the sender for its challenger, and must be the state's.
     Challenger,
-    Executor,
+    /// The executor, who need not sign what it sends itself.
+    ExecutorUnsigned,
+    /// Anyone with the executor's signature.
+    ExecutorSigned,
 }
 
-/// A row of the table: when a move is legal, whose it is, and the state that it names.
+/// A row of the table: when a move is legal, and whose it is.
 pub(super) struct Rule {
     pub phases: &'static [Phase],
     pub by: By,
-    /// `None` for the timeout, which names no state.
-    pub state: Option<StateHash>,
+    /// Whether it is an answer of the executor's side, whose gas a lost challenge pays.
+    pub answers: bool,
+    /// Whether it is the timeout, which is legal when moves no longer are.
+    pub ends_turn: bool,
 }
 
 /// The row of `call`; no phase at all for a call that is no move.
 pub(super) fn rule(call: &Call) -> Rule {
-    use Phase::{DataE, FoldE, LayerC, LayerE, Name, Seg, TileC, TileE};
-    let row = |phases, by, state: &StateHash| Rule { phases, by, state: Some(*state) };
+    use Phase::{DataE, FoldE, LayerC, LayerE, Name, Seg, SubC, SubE, TileC, TileE};
+    let executor = |signature: &[u8]| match signature {
+        [] => By::ExecutorUnsigned,
+        _ => By::ExecutorSigned,
+    };
+    let row = |phases, by, answers| Rule { phases, by, answers, ends_turn: false };
     match call {
-        Call::Reveal { state, .. } => row(&[LayerE, TileE], By::Anyone, state),
-        Call::Pick { state, .. } => row(&[LayerC, TileC, LayerE, TileE], By::Challenger, state),
-        Call::RevealTile { state, .. } => row(&[DataE], By::Anyone, state),
-        Call::Name { state, .. } => row(&[Name, DataE], By::Challenger, state),
-        Call::Fold { state, .. } => row(&[FoldE], By::Executor, state),
-        Call::Segment { state, .. } => row(&[Seg], By::Challenger, state),
-        Call::Timeout { .. } => Rule {
-            phases: &[LayerE, LayerC, TileE, TileC, DataE, Name, FoldE, Seg],
-            by: By::Anyone,
-            state: None,
-        },
-        _ => Rule { phases: &[], by: By::Anyone, state: None },
+        Call::Reveal { .. } => row(&[LayerE, TileE], By::Anyone, true),
+        Call::Pick { .. } => row(&[LayerC, TileC, LayerE, TileE], By::Challenger, false),
+        Call::SubTrace { signature, .. } => row(&[SubE], executor(signature), true),
+        Call::PickOperator { .. } => row(&[SubC], By::Challenger, false),
+        Call::RevealTiles { .. } => row(&[DataE], By::Anyone, true),
+        Call::Name { .. } => row(&[Name, DataE], By::Challenger, false),
+        Call::Fold { signature, .. } => row(&[FoldE], executor(signature), true),
+        Call::Segment { .. } => row(&[Seg], By::Challenger, false),
+        Call::Timeout { .. } => {
+            let phases = &[LayerE, LayerC, SubE, SubC, TileE, TileC, DataE, Name, FoldE, Seg];
+            Rule { phases, by: By::Anyone, answers: false, ends_turn: true }
+        }
+        _ => row(&[], By::Anyone, false),
     }
 }
 
 /// What a move sees.
 pub(super) struct Table<'a> {
+    pub game: &'a Game,
     pub id: MatchId,
+    pub claim_id: ClaimId,
+    /// The state that the move answers, with the clocks that the next one has.
     pub state: MatchState,
     pub claim: &'a Claim,
     pub job: &'a Job,
-    pub program: &'a Registered,
     /// Whose turn it is.
     pub side: Side,
     /// Whether the turn has run out.
     pub expired: bool,
 }
 
-/// The state after a move, clocks aside, and what the move announces.
-type Next = Result<(MatchState, Vec<Event>), Refusal>;
+/// Where a move leads.
+pub(super) struct Next {
+    pub state: MatchState,
+    /// What the move announces.
+    pub events: Vec<Event>,
+    /// Where a verdict found the fault, if it knows what is right.
+    pub right: Option<Point>,
+}
+
+type Judged = Result<Next, Refusal>;
+
+impl Next {
+    fn shown(state: MatchState, event: Event) -> Judged {
+        Ok(Self { state, events: vec![event], right: None })
+    }
+
+    fn verdict(phase: Phase, state: MatchState) -> Self {
+        Self { state: MatchState { phase, ..state }, events: Vec::new(), right: None }
+    }
+}
 
 impl Table<'_> {
-    /// The guard of `call`, and where it leads.
-    pub fn play(&self, call: &Call) -> Next {
+    /// The guard of `call`, and where it leads. That its evidence gives the current node is known already.
+    pub fn play(&self, call: &Call) -> Judged {
         match call {
             Call::Reveal { nodes, .. } => self.reveal(nodes),
-            Call::Pick { nodes, child, descriptor, path, .. } => self.pick(nodes, *child, descriptor, path),
-            Call::RevealTile { tile, .. } => self.reveal_tile(tile),
-            Call::Name { tile, element, descriptor, witness, .. } => {
-                self.name(tile, *element, descriptor, witness)
+            Call::Pick { child, node, siblings, layer, operator, path, .. } => {
+                self.pick(*child, *node, siblings, &Entry { layer, operator, path })
             }
-            Call::Fold { descriptor, sums, params, .. } => self.fold(descriptor, sums, params),
-            Call::Segment { descriptor, sums, index, witness, .. } => {
-                self.segment(descriptor, sums, *index, witness)
+            Call::SubTrace { layer, roots, signature, .. } => self.sub_trace(layer, roots, signature),
+            Call::PickOperator { position, layer, operator, operator_path, root, root_path, .. } => {
+                let entry = Entry { layer, operator, path: operator_path };
+                self.pick_operator(*position, &entry, *root, root_path)
+            }
+            Call::RevealTiles { tiles, .. } => self.reveal_tiles(tiles),
+            Call::Name { tile, slot, siblings, element, operator, witness, .. } => {
+                self.name(tile, *slot, siblings, *element, operator, witness)
+            }
+            Call::Fold { operator, sums, params, signature, .. } => {
+                self.fold(operator, sums, params, signature)
+            }
+            Call::Segment { operator, sums, index, witness, .. } => {
+                self.segment(operator, sums, *index, witness)
             }
             Call::Timeout { .. } => self.timeout(),
             _ => Err(Refusal::WrongPhase),
         }
     }
 
-    /// LAYER_E, TILE_E: descendants of the current node.
-    fn reveal(&self, nodes: &[Digest]) -> Next {
-        if nodes.len() != self.arity() {
+    /// LAYER_E, TILE_E: the descendants of the current node.
+    fn reveal(&self, nodes: &[Digest]) -> Judged {
+        if nodes.len() != 1 << self.levels() {
             return Err(Refusal::WrongCount);
         }
-        self.hashes_up(nodes)?;
         let phase = if self.state.phase == Phase::LayerE { Phase::LayerC } else { Phase::TileC };
-        let event = Event::Revealed { match_id: self.id, nodes: nodes.to_vec() };
-        Ok((MatchState { phase, ..self.state }, vec![event]))
+        let next = MatchState { phase, ..self.state };
+        Next::shown(next, Event::Revealed { match_id: self.id, word: next.word(), nodes: nodes.to_vec() })
     }
 
     /// LAYER_C, TILE_C, and the E phases before them: the first descendant that differs.
-    fn pick(&self, nodes: &[Digest], child: u32, descriptor: &[u8], path: &[Digest]) -> Next {
-        let picked = usize::try_from(child).ok().and_then(|child| nodes.get(child));
-        let node = *picked.filter(|_| nodes.len() == self.arity()).ok_or(Refusal::WrongCount)?;
-        self.hashes_up(nodes)?;
-        let bits = self.bits();
-        let remaining = self.state.remaining - bits;
-        let position = (u64::from(self.state.position) << bits) + u64::from(child);
+    fn pick(&self, child: u32, node: Digest, siblings: &[Digest], entry: &Entry<'_>) -> Judged {
+        let levels = self.levels();
+        if siblings.len() != usize::from(levels) {
+            return Err(Refusal::WrongCount);
+        }
+        if child >> levels != 0 {
+            return Err(Refusal::WrongCount);
+        }
         let in_layers = matches!(self.state.phase, Phase::LayerE | Phase::LayerC);
-        let leaves = if in_layers { self.program.header.layers } else { self.state.tiles };
-        // Below 2^32: the parent covered one of fewer than 2^32 leaves, and this is a node under it.
-        let position = u32::try_from(position).map_err(|_| Refusal::WrongDescriptor)?;
-        let mut next = MatchState { remaining, position, node, ..self.state };
-        let events = vec![Event::Picked { match_id: self.id, child }];
-        if begins_beyond(position, remaining, leaves) {
+        let leaves = if in_layers { self.program().header.layers } else { self.state.subject };
+        let remaining = self.state.remaining - levels;
+        let position = (u64::from(self.state.position) << levels) + u64::from(child);
+        let position =
+            u32::try_from(position).expect("the node before it is above one of fewer than 2^32 leaves");
+        let at = MatchState { remaining, position, node, ..self.state };
+        let next = if begins_beyond(position, remaining, leaves) {
             if node == padding(u32::from(remaining)) {
                 return Err(Refusal::PaddingHonest);
             }
-            next.phase = Phase::Won;
+            MatchState { phase: Phase::Won, ..at }
         } else if !in_layers || remaining > 0 {
-            if !descriptor.is_empty() || !path.is_empty() {
+            if !entry.is_empty() {
                 return Err(Refusal::WitnessExtra);
             }
-            next.phase = match remaining {
-                0 => Phase::DataE,
-                _ if in_layers => Phase::LayerE,
-                _ => Phase::TileE,
-            };
+            MatchState { phase: if in_layers { Phase::LayerE } else { tile_phase(remaining) }, ..at }
         } else {
-            next = self.enter_layer(next, descriptor, path)?;
-        }
-        Ok((next, events))
+            self.enter_layer(at, entry)?
+        };
+        let siblings = siblings.to_vec();
+        Next::shown(next, Event::Picked { match_id: self.id, word: next.word(), child, node, siblings })
     }
 
-    /// The pick that reaches a layer leaf: the dispute goes on in that layer's output.
-    fn enter_layer(&self, at: MatchState, descriptor: &[u8], path: &[Digest]) -> Result<MatchState, Refusal> {
-        let layer = LayerIndex(at.position);
-        let descriptor = Descriptor::decode(descriptor).ok_or(Refusal::WrongLength)?;
-        let (root, depth) = (&self.program.layers_root.0, self.program.layers_depth());
-        verify_path(root, depth, u64::from(layer.0), descriptor.layer_leaf(layer), path)
+    /// The pick that reaches a layer's leaf: the dispute goes on in its sub-trace, or in its only operator's output.
+    fn enter_layer(&self, at: MatchState, entry: &Entry<'_>) -> Result<MatchState, Refusal> {
+        let head = Head::parse(entry.layer).ok_or(Refusal::WrongLength)?;
+        let only = match head.count {
+            1 => Some(Descriptor::decode(entry.operator).ok_or(Refusal::WrongLength)?),
+            _ => None,
+        };
+        let operators_root = match only {
+            Some(operator) => operator.operator_leaf(),
+            None => Digest(entry.operator.try_into().map_err(|_| Refusal::WrongLength)?),
+        };
+        let leaf = head.leaf(operators_root);
+        let depth = self.program().layers_depth();
+        verify_path(&self.state.scope, depth, at.position.into(), leaf, entry.path)
             .map_err(|_| Refusal::BadOpening)?;
-        if !is_sized(&descriptor) {
-            return Err(Refusal::WrongDescriptor);
+        let at = MatchState { operators: head.count, ..at };
+        match only {
+            Some(operator) => enter_operator(at, head.first, &operator, at.node),
+            None => Ok(MatchState { phase: Phase::SubE, place: at.position, scope: leaf, ..at }),
         }
-        let tiles = u32::try_from(descriptor.output_tiles()).map_err(|_| Refusal::WrongDescriptor)?;
-        let remaining = u8::try_from(descriptor.output_depth()).map_err(|_| Refusal::WrongDescriptor)?;
-        let phase = if remaining == 0 { Phase::DataE } else { Phase::TileE };
-        let operator = descriptor.operator_leaf();
-        Ok(MatchState { phase, remaining, position: 0, layer, tiles, operator, ..at })
     }
 
-    /// DATA_E: the disputed tile.
-    fn reveal_tile(&self, tile: &[u8]) -> Next {
-        self.is_node(tile)?;
-        let event = Event::TileRevealed { match_id: self.id, tile: tile.to_vec() };
-        Ok((MatchState { phase: Phase::Name, ..self.state }, vec![event]))
+    /// SUB_E: the executor's statement of its operators' outputs, of which the exported ones are the claimed leaf.
+    fn sub_trace(&self, layer: &[u8], roots: &[TensorRoot], signature: &[u8]) -> Judged {
+        let (head, _) = self.the_layer(layer)?;
+        if roots.len() != usize::from(head.count) {
+            return Err(Refusal::WrongCount);
+        }
+        let list = Tree::new(roots.iter().map(|root| root.0).collect()).root();
+        let (chain_id, game) = (self.game.chain_id, self.game.address);
+        self.signed(ids::sub_trace_digest(chain_id, game, self.claim_id, self.state.place, list), signature)?;
+        let next = MatchState { phase: Phase::SubC, list, node: list, ..self.state };
+        Next::shown(next, Event::SubTraced { match_id: self.id, word: next.word(), roots: roots.to_vec() })
+    }
+
+    /// SUB_C: the first operator whose output differs.
+    fn pick_operator(
+        &self,
+        position: u32,
+        entry: &Entry<'_>,
+        root: TensorRoot,
+        root_path: &[Digest],
+    ) -> Judged {
+        let (head, operators_root) = self.the_layer(entry.layer)?;
+        if position >= u32::from(head.count) {
+            return Err(Refusal::WrongIndex);
+        }
+        let (depth, at) = (head.depth(), u64::from(position));
+        let leaf = referee::operator_leaf(entry.operator);
+        verify_path(&operators_root, depth, at, leaf, entry.path).map_err(|_| Refusal::BadOpening)?;
+        verify_path(&self.state.list, depth, at, root.0, root_path).map_err(|_| Refusal::BadOpening)?;
+        // What has another length stands in no legal program.
+        let operator = Descriptor::decode(entry.operator).ok_or(Refusal::WrongDescriptor)?;
+        let next = enter_operator(self.state, head.first.wrapping_add(position), &operator, root.0)?;
+        Next::shown(next, Event::OperatorPicked { match_id: self.id, word: next.word(), position })
+    }
+
+    /// DATA_E: the tiles under the current node.
+    fn reveal_tiles(&self, tiles: &[u8]) -> Judged {
+        if tiles.len() as u64 != self.state.real_tiles() * TILE_BYTES as u64 {
+            return Err(Refusal::WrongLength);
+        }
+        let next = MatchState { phase: Phase::Name, ..self.state };
+        let event = Event::TilesRevealed { match_id: self.id, word: next.word(), tiles: tiles.to_vec() };
+        Next::shown(next, event)
     }
 
     /// NAME, and DATA_E before it: the first element that differs, proved at once if its fold is one segment.
-    fn name(&self, tile: &[u8], element: u8, descriptor: &[u8], witness: &Witness) -> Next {
-        let tile = self.is_node(tile)?;
-        let descriptor = self.the_operator(descriptor)?;
-        if usize::from(element) >= TILE_BYTES / descriptor.element_bytes() {
+    fn name(
+        &self,
+        tile: &[u8],
+        slot: u8,
+        siblings: &[Digest],
+        element: u8,
+        operator: &[u8],
+        witness: &Witness,
+    ) -> Judged {
+        let tile: &Tile = tile.try_into().map_err(|_| Refusal::WrongLength)?;
+        if siblings.len() != usize::from(self.state.remaining) {
+            return Err(Refusal::WrongCount);
+        }
+        if u64::from(slot) >= self.state.real_tiles() {
             return Err(Refusal::WrongIndex);
         }
-        let value = referee::read_element(&descriptor, tile, element);
-        let e = self.element(&descriptor, element);
-        if e >= descriptor.elements() {
-            return if value == 0 { Err(Refusal::PaddingHonest) } else { Ok(self.verdict(Phase::Won)) };
+        let operator = self.the_operator(operator)?;
+        let in_tile = TILE_BYTES / operator.element_bytes();
+        if usize::from(element) >= in_tile {
+            return Err(Refusal::WrongIndex);
         }
-        if descriptor.terms() <= descriptor.split() {
-            let right = referee::step(&self.view(), &descriptor, e, None, witness)?;
-            return Ok(self.verdict(if right == value { Phase::Lost } else { Phase::Won }));
+        // A real tile's index, and so below 2^32.
+        let position = (self.state.position << self.state.remaining) + u32::from(slot);
+        let at = MatchState { remaining: 0, position, ..self.state };
+        let value = referee::read_element(&operator, tile, element);
+        let e = u64::from(position) * in_tile as u64 + u64::from(element);
+        if e >= operator.elements() {
+            if value == 0 {
+                return Err(Refusal::PaddingHonest);
+            }
+            return Ok(Next::verdict(Phase::Won, at));
+        }
+        if operator.terms() <= operator.split() {
+            let right = referee::step(&self.view(), &operator, e, None, witness)?;
+            if right == value {
+                return Ok(Next::verdict(Phase::Lost, at));
+            }
+            let point = operator.point(self.state.place, e, right, tile);
+            return Ok(Next { right: Some(point), ..Next::verdict(Phase::Won, at) });
         }
         if *witness != Witness::default() {
             return Err(Refusal::WitnessExtra);
         }
         let value = i32::try_from(value).expect("elements have at most 4 bytes");
         let named = u32::try_from(e).expect("tensors have fewer than 2^31 elements");
-        let event = Event::Named { match_id: self.id, element: named, value };
-        Ok((MatchState { phase: Phase::FoldE, element, value, ..self.state }, vec![event]))
+        let next =
+            MatchState { phase: Phase::FoldE, element, subject: value as u32, node: Digest::default(), ..at };
+        Next::shown(next, Event::Named { match_id: self.id, word: next.word(), element: named, value })
     }
 
     /// FOLD_E: the executor's statement of the element's partial values.
-    fn fold(&self, descriptor: &[u8], sums: &[i64], params: &Opened) -> Next {
-        let descriptor = self.the_operator(descriptor)?;
-        if sums.len() as u64 != descriptor.segments() {
+    fn fold(&self, operator: &[u8], sums: &[i64], params: &Opened, signature: &[u8]) -> Judged {
+        let operator = self.the_operator(operator)?;
+        if sums.len() as u64 != operator.segments() {
             return Err(Refusal::WrongCount);
         }
-        let e = self.element(&descriptor, self.state.element);
-        let value = referee::settle_fold(&self.view(), &descriptor, e, sums, params)?;
-        if value != i64::from(self.state.value) {
+        let e = self.state.named_element(operator.element_bytes()).0;
+        let value = referee::settle_fold(&self.view(), &operator, e.into(), sums, params)?;
+        if value != i64::from(self.state.value()) {
             return Err(Refusal::FoldMismatch);
         }
-        let event = Event::Folded { match_id: self.id, sums: sums.to_vec() };
         let node = ids::statement(sums);
-        Ok((MatchState { phase: Phase::Seg, node, ..self.state }, vec![event]))
+        let (chain_id, game) = (self.game.chain_id, self.game.address);
+        self.signed(ids::sums_digest(chain_id, game, self.claim_id, self.state.place, e, node), signature)?;
+        let next = MatchState { phase: Phase::Seg, node, ..self.state };
+        Next::shown(next, Event::Folded { match_id: self.id, word: next.word(), sums: sums.to_vec() })
     }
 
     /// SEG: one partial value, recomputed.
-    fn segment(&self, descriptor: &[u8], sums: &[i64], index: u32, witness: &Witness) -> Next {
-        let descriptor = self.the_operator(descriptor)?;
-        if ids::statement(sums) != self.state.node {
-            return Err(Refusal::WrongStatement);
-        }
+    fn segment(&self, operator: &[u8], sums: &[i64], index: u32, witness: &Witness) -> Judged {
+        let operator = self.the_operator(operator)?;
         let stated = usize::try_from(index).ok().and_then(|index| sums.get(index));
         let stated = *stated.ok_or(Refusal::WrongIndex)?;
-        if witness.params != Opened::default() {
-            return Err(Refusal::WitnessExtra);
-        }
-        let e = self.element(&descriptor, self.state.element);
-        let right = referee::step(&self.view(), &descriptor, e, Some(index), witness)?;
-        Ok(self.verdict(if right == stated { Phase::Lost } else { Phase::Won }))
+        let e = self.state.named_element(operator.element_bytes()).0;
+        let right = referee::step(&self.view(), &operator, e.into(), Some(index), witness)?;
+        let phase = if right == stated { Phase::Lost } else { Phase::Won };
+        Ok(Next::verdict(phase, self.state))
     }
 
     /// Any phase: the turn has run out.
-    fn timeout(&self) -> Next {
+    fn timeout(&self) -> Judged {
         if !self.expired {
             return Err(Refusal::NotYet);
         }
-        Ok(self.verdict(match self.side {
+        let phase = match self.side {
             Side::Executor => Phase::Won,
             Side::Challenger => Phase::Lost,
-        }))
+        };
+        Ok(Next::verdict(phase, self.state))
     }
 
-    fn verdict(&self, phase: Phase) -> (MatchState, Vec<Event>) {
-        (MatchState { phase, ..self.state }, Vec::new())
+    fn program(&self) -> &Registered {
+        self.game.program_of(self.job)
     }
 
-    /// k = min(b, remaining).
-    fn bits(&self) -> u8 {
-        self.program.header.reveal_bits.min(self.state.remaining)
+    /// Levels that a reveal or a pick covers, k.
+    fn levels(&self) -> u8 {
+        self.state.levels(self.program().header.reveal_bits)
     }
 
-    /// 2^k.
-    fn arity(&self) -> usize {
-        1 << self.bits()
+    /// The disputed layer's head and operators root.
+    fn the_layer<'b>(&self, layer: &'b [u8]) -> Result<(Head<'b>, Digest), Refusal> {
+        let layer = Head::parse_whole(layer).filter(|(head, root)| head.leaf(*root) == self.state.scope);
+        layer.ok_or(Refusal::WrongDescriptor)
     }
 
-    fn hashes_up(&self, nodes: &[Digest]) -> Result<(), Refusal> {
-        if fold_up(nodes) == Some(self.state.node) { Ok(()) } else { Err(Refusal::BadOpening) }
+    /// The disputed operator.
+    fn the_operator(&self, operator: &[u8]) -> Result<Descriptor, Refusal> {
+        let operator = Descriptor::decode(operator).filter(|o| o.operator_leaf() == self.state.scope);
+        operator.ok_or(Refusal::WrongDescriptor)
     }
 
-    fn is_node<'t>(&self, tile: &'t [u8]) -> Result<&'t Tile, Refusal> {
-        let tile: &Tile = tile.try_into().map_err(|_| Refusal::WrongLength)?;
-        if tile_leaf(tile) == self.state.node { Ok(tile) } else { Err(Refusal::BadOpening) }
-    }
-
-    fn the_operator(&self, descriptor: &[u8]) -> Result<Descriptor, Refusal> {
-        let descriptor = Descriptor::decode(descriptor).ok_or(Refusal::WrongDescriptor)?;
-        if descriptor.operator_leaf() == self.state.operator {
-            Ok(descriptor)
-        } else {
-            Err(Refusal::WrongDescriptor)
+    /// Whether a statement counts: sent by the executor itself, which is known by now, or signed by it.
+    fn signed(&self, digest: Digest, given: &[u8]) -> Result<(), Refusal> {
+        if given.is_empty() || signature::recover(digest, given) == Some(self.claim.posted.executor) {
+            return Ok(());
         }
-    }
-
-    /// The index in the disputed tensor of element `element` of the disputed tile.
-    fn element(&self, descriptor: &Descriptor, element: u8) -> u64 {
-        let in_tile = TILE_BYTES / descriptor.element_bytes();
-        u64::from(self.state.position) * in_tile as u64 + u64::from(element)
+        Err(Refusal::BadSignature)
     }
 
     fn view(&self) -> View {
         View {
             input_root: self.job.input_root,
-            trace_root: self.claim.trace_root,
-            layers_depth: self.program.layers_depth(),
-            constants_root: self.program.constants_root,
-            constants_depth: depth_for(u64::from(self.program.header.constants)),
+            trace_root: self.claim.posted.trace_root,
+            layers_depth: self.program().layers_depth(),
+            list: self.state.list,
+            operators: self.state.operators,
         }
     }
 }
 
-/// Whether the node's first leaf is padding: position * 2^remaining >= leaves.
-fn begins_beyond(position: u32, remaining: u8, leaves: u32) -> bool {
-    let first = u128::from(position).checked_mul(1u128.checked_shl(remaining.into()).unwrap_or(u128::MAX));
-    first.is_none_or(|first| first >= u128::from(leaves))
+/// What a pick that reaches an operator shows of the program.
+struct Entry<'a> {
+    layer: &'a [u8],
+    operator: &'a [u8],
+    path: &'a [Digest],
 }
 
-/// Whether a descriptor keeps to the limits of SPEC 5 on which the arithmetic here rests. Those of legal programs do.
-fn is_sized(descriptor: &Descriptor) -> bool {
-    let integer = |code: u8| DType::from_code(code).is_some_and(DType::is_integer);
-    let [_, _, output, a, b, ..] = *descriptor.bytes();
-    integer(output)
-        && integer(a)
-        && (b == 0 || integer(b))
-        && (1..=limits::MAX_ELEMENTS).contains(&descriptor.elements())
-        && (1..=limits::MAX_TERMS).contains(&descriptor.terms())
-        && (1..=u64::from(limits::MAX_SPLIT)).contains(&descriptor.split())
+impl Entry<'_> {
+    fn is_empty(&self) -> bool {
+        self.layer.is_empty() && self.operator.is_empty() && self.path.is_empty()
+    }
+}
+
+/// The dispute goes on in the output, of root `node`, of the operator at `index` in the program.
+fn enter_operator(
+    at: MatchState,
+    index: u32,
+    operator: &Descriptor,
+    node: Digest,
+) -> Result<MatchState, Refusal> {
+    if !operator.is_sized() {
+        return Err(Refusal::WrongDescriptor);
+    }
+    let remaining = operator.output_depth();
+    Ok(MatchState {
+        phase: tile_phase(remaining),
+        remaining,
+        position: 0,
+        // The word holds 24 bits; an index of a legal program has 20.
+        place: index & 0xff_ffff,
+        subject: u32::try_from(operator.output_tiles()).expect("2^31 elements of 4 bytes fill 2^26 tiles"),
+        node,
+        scope: operator.operator_leaf(),
+        ..at
+    })
+}
+
+/// The phase in which the executor owes what is under a node of a tensor's tree.
+const fn tile_phase(remaining: u8) -> Phase {
+    if remaining > 2 { Phase::TileE } else { Phase::DataE }
+}
+
+/// Whether the node's first leaf is padding: position * 2^remaining >= leaves.
+fn begins_beyond(position: u32, remaining: u8, leaves: u32) -> bool {
+    let width = 1u128.checked_shl(remaining.into()).unwrap_or(u128::MAX);
+    u128::from(position).checked_mul(width).is_none_or(|first| first >= u128::from(leaves))
 }

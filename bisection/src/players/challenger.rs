@@ -1,20 +1,21 @@
 //! The challenger's side: naming the first thing that differs.
 
-use narrows_commitment::{Digest, Tile};
-use narrows_program::Program;
+use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tile, Tree, padding, tile_leaf};
+use narrows_program::{LayerIndex, OperatorIndex, Program, TileIndex};
 
-use crate::witness::descriptor;
-use crate::{Call, MatchState, Phase, Trace, WitnessSource};
+use crate::{Call, Phase, Trace, Witness, WitnessSource};
 
 use super::executor::true_sums;
-use super::follower::{Follower, nothing};
+use super::follower::{Follower, bits, whole_layer};
 
 /// How a challenger chooses among what is shown: an index, or `None` to stay silent.
 pub trait Choice {
     /// Which of the claimed `nodes`, beside one's `own`.
     fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize>;
-    /// Which element, of `size` bytes, of the claimed tile, beside one's own.
-    fn element(&mut self, claimed: &Tile, own: &Tile, size: usize) -> Option<usize>;
+    /// Which operator of a layer, by the claimed output roots beside one's own.
+    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize>;
+    /// Which tile of the claimed ones beside one's own, and which element of it, of `size` bytes.
+    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)>;
     /// Which partial value, beside one's own.
     fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize>;
 }
@@ -32,8 +33,13 @@ impl Choice for FirstDifference {
         first_difference(claimed, own)
     }
 
-    fn element(&mut self, claimed: &Tile, own: &Tile, size: usize) -> Option<usize> {
-        first_difference(claimed, own).map(|byte| byte / size)
+    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize> {
+        first_difference(claimed, own)
+    }
+
+    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)> {
+        let tile = first_difference(claimed, own)?;
+        first_difference(&claimed[tile], &own[tile]).map(|byte| (tile, byte / size))
     }
 
     fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize> {
@@ -53,79 +59,171 @@ pub struct Challenger<'a, C> {
 }
 
 impl<C: Choice> Challenger<'_, C> {
-    /// The next move in `state`, given what `follower` saw; `None` when it is not its turn, or it has nothing to name.
-    pub fn respond(&mut self, follower: &Follower, state: &MatchState) -> Option<Call> {
-        let match_id = follower.id();
-        match state.phase {
-            Phase::LayerC | Phase::TileC => self.pick(follower, state),
-            Phase::Name => self.name(follower, state),
-            Phase::Seg => {
-                let descriptor = descriptor(self.program, state.layer);
-                let element = follower.element()?;
-                let own = true_sums(self.program, self.trace, state.layer, element);
-                let index = self.choice.segment(follower.sums(), &own)? as u32;
-                let witness = Box::new(self.source(follower).witness(state.layer, element, Some(index)));
-                Some(Call::Segment {
-                    match_id,
-                    state: state.hash(match_id),
-                    descriptor: descriptor.bytes().to_vec(),
-                    sums: follower.sums().to_vec(),
-                    index,
-                    witness,
-                })
-            }
+    /// The next move, given what `follower` saw; `None` when it is not its turn, or it has nothing to name.
+    ///
+    /// In LAYER_E, which is the executor's turn, it picks at once if it knows the nodes that would be revealed: see
+    /// [`Follower::learn`].
+    pub fn respond(&mut self, follower: &Follower) -> Option<Call> {
+        if follower.is_lost() {
+            return None;
+        }
+        match follower.state().phase {
+            Phase::LayerE | Phase::LayerC => self.pick_layer(follower),
+            Phase::SubC => self.pick_operator(follower),
+            Phase::TileC => self.pick_tile(follower),
+            Phase::Name => self.name(follower),
+            Phase::Seg => self.segment(follower),
             _ => None,
         }
     }
 
     fn source<'s>(&'s self, follower: &'s Follower) -> WitnessSource<'s> {
-        WitnessSource { program: self.program, trace: self.trace, claimed: follower.claimed() }
+        WitnessSource {
+            program: self.program,
+            trace: self.trace,
+            claimed: &follower.shown().claimed,
+            list: follower.list(),
+        }
     }
 
-    fn pick(&mut self, follower: &Follower, state: &MatchState) -> Option<Call> {
-        let match_id = follower.id();
-        let bits = u32::from(self.program.header().reveal_bits.min(state.remaining));
-        let layers = state.phase == Phase::LayerC;
-        let tree = if layers { self.trace.tree() } else { self.trace.layer_tree(state.layer) };
-        let own = tree.descendants(u32::from(state.remaining), u64::from(state.position), bits);
-        // A tree of depth 0 has no reveal: the node is its own only descendant.
-        let nodes = if bits == 0 { vec![state.node] } else { follower.nodes().to_vec() };
+    fn pick_layer(&mut self, follower: &Follower) -> Option<Call> {
+        let state = follower.state();
+        let bits = bits(self.program, state);
+        let (level, index) = (u32::from(state.remaining), u64::from(state.position));
+        let nodes = match (bits, state.phase) {
+            // A tree of depth 0 has no reveal: the node is its own only descendant.
+            (0, _) => vec![state.node],
+            (_, Phase::LayerC) => follower.shown().nodes.clone(),
+            _ => follower.shown().claimed.row(level - bits, index << bits, bits)?,
+        };
+        let own = self.trace.tree().descendants(level, index, bits);
+        let child = self.child(&nodes, &own)?;
+        let position = index << bits | u64::from(child);
+        if level > bits || position >= self.program.layers().len() as u64 {
+            return Some(pick(follower, &nodes, child, Vec::new(), Vec::new(), Vec::new()));
+        }
+        let at = LayerIndex(position as u32);
+        let layer = self.program.layer(at);
+        let operator = match layer.count {
+            1 => self.program.operator_bytes(layer.first),
+            _ => self.program.operators_tree(at).root().0.to_vec(),
+        };
+        let path = self.program.layers_tree().path(position);
+        Some(pick(follower, &nodes, child, layer.head(), operator, path))
+    }
+
+    fn pick_tile(&mut self, follower: &Follower) -> Option<Call> {
+        let state = follower.state();
+        let bits = bits(self.program, state);
+        let tree = self.trace.operator_tree(follower.operator()?);
+        let own = tree.descendants(state.remaining.into(), state.position.into(), bits);
+        let nodes = &follower.shown().nodes;
+        let child = self.child(nodes, &own)?;
+        Some(pick(follower, nodes, child, Vec::new(), Vec::new(), Vec::new()))
+    }
+
+    /// The chosen child of `nodes`; `None` for one that does not exist.
+    fn child(&mut self, nodes: &[Digest], own: &[Digest]) -> Option<u32> {
         if nodes.len() != own.len() {
             return None;
         }
-        let child = self.choice.child(&nodes, &own)? as u32;
-        let position = u64::from(state.position) << bits | u64::from(child);
-        let leaf =
-            layers && u32::from(state.remaining) == bits && position < self.program.layers().len() as u64;
-        let (descriptor, path) = if leaf {
-            let layer = narrows_program::LayerIndex(position as u32);
-            (self.program.descriptor(layer).to_vec(), self.program.layers_tree().path(position))
-        } else {
-            (Vec::new(), Vec::new())
-        };
-        Some(Call::Pick { match_id, state: state.hash(match_id), nodes, child, descriptor, path })
+        let child = self.choice.child(nodes, own).filter(|child| *child < nodes.len())?;
+        u32::try_from(child).ok()
     }
 
-    fn name(&mut self, follower: &Follower, state: &MatchState) -> Option<Call> {
-        let match_id = follower.id();
-        let descriptor = descriptor(self.program, state.layer);
-        let tile: Tile = follower.tile().try_into().ok()?;
-        let own = self.trace.tile(state.layer, state.tile());
-        let size = descriptor.element_bytes();
-        let element = self.choice.element(&tile, &own, size)?;
-        let index = u64::from(state.position) * (128 / size) as u64 + element as u64;
-        let witness = if index < descriptor.elements() && descriptor.terms() <= descriptor.split() {
-            self.source(follower).witness(state.layer, index, None)
-        } else {
-            crate::Witness { a: nothing(), b: nothing(), params: nothing() }
-        };
+    fn pick_operator(&mut self, follower: &Follower) -> Option<Call> {
+        let state = follower.state();
+        let at = LayerIndex(state.place);
+        let roots = &follower.shown().roots;
+        let position = self.choice.operator(roots, &self.trace.sub_roots(at))?;
+        let root = *roots.get(position)?;
+        let layer = self.program.layer(at);
+        let list = Tree::new(roots.iter().map(|root| root.0).collect());
+        Some(Call::PickOperator {
+            claim: follower.claim(),
+            number: follower.number(),
+            standing: state.standing(),
+            seat: follower.seated().seat,
+            position: position as u32,
+            layer: whole_layer(self.program, at),
+            operator: self.program.operator_bytes(OperatorIndex(layer.first.0 + position as u32)),
+            operator_path: self.program.operators_tree(at).path(position as u64),
+            root,
+            root_path: list.path(position as u64),
+        })
+    }
+
+    fn name(&mut self, follower: &Follower) -> Option<Call> {
+        let state = follower.state();
+        let index = follower.operator()?;
+        let operator = self.program.operator(index);
+        let size = operator.dtype.bytes();
+        let (tiles, _) = follower.shown().tiles.as_chunks::<TILE_BYTES>();
+        let first = state.position << state.remaining;
+        let own = (first..).take(tiles.len()).map(|tile| self.trace.tile(index, TileIndex(tile)));
+        let own: Vec<Tile> = own.collect();
+        let (slot, in_tile) = self.choice.element(tiles, &own, size)?;
+        let tile = tiles.get(slot)?;
+        let element = (u64::from(first) + slot as u64) * (TILE_BYTES / size) as u64 + in_tile as u64;
+        let whole = element < operator.elements() && operator.terms() <= u64::from(operator.split);
+        let witness =
+            if whole { self.source(follower).witness(index, element, None) } else { Witness::default() };
+        // What lies beyond the tensor is padding.
+        let leaf = |slot: usize| tiles.get(slot).map_or_else(|| padding(0), tile_leaf);
+        let under = Tree::new((0..1 << state.remaining).map(leaf).collect());
         Some(Call::Name {
-            match_id,
-            state: state.hash(match_id),
+            posted: *follower.posted(),
+            number: follower.number(),
+            standing: state.standing(),
+            seat: follower.seated().seat,
             tile: tile.to_vec(),
-            element: element as u8,
-            descriptor: descriptor.bytes().to_vec(),
+            slot: slot as u8,
+            siblings: under.path(slot as u64),
+            element: u8::try_from(in_tile).ok()?,
+            operator: self.program.operator_bytes(index),
             witness: Box::new(witness),
         })
+    }
+
+    fn segment(&mut self, follower: &Follower) -> Option<Call> {
+        let operator = follower.operator()?;
+        let element = u64::from(follower.element(self.program)?.0);
+        let sums = follower.shown().sums.clone();
+        let own = true_sums(self.program, self.trace, operator, element);
+        let index = self.choice.segment(&sums, &own).filter(|index| *index < sums.len())? as u32;
+        let witness = Box::new(self.source(follower).witness(operator, element, Some(index)));
+        Some(Call::Segment {
+            posted: *follower.posted(),
+            number: follower.number(),
+            standing: follower.standing(),
+            seat: follower.seated().seat,
+            operator: self.program.operator_bytes(operator),
+            sums,
+            index,
+            witness,
+        })
+    }
+}
+
+/// The pick of `child` among `nodes`.
+fn pick(
+    follower: &Follower,
+    nodes: &[Digest],
+    child: u32,
+    layer: Vec<u8>,
+    operator: Vec<u8>,
+    path: Vec<Digest>,
+) -> Call {
+    Call::Pick {
+        claim: follower.claim(),
+        number: follower.number(),
+        standing: follower.standing(),
+        seat: follower.seated().seat,
+        child,
+        node: nodes[child as usize],
+        siblings: Tree::new(nodes.to_vec()).path(u64::from(child)),
+        layer,
+        operator,
+        path,
     }
 }

@@ -1,10 +1,13 @@
 //! The executor's side: answering what is asked of its trace.
 
-use narrows_program::{LayerIndex, Program};
+use narrows_commitment::tile_at;
+use narrows_program::{LayerIndex, Operand, OperatorIndex, Program, Source};
 
 use crate::referee::{Descriptor, Term, combine, finalise, partial_with};
 use crate::witness::{descriptor, open_record};
-use crate::{Call, MatchId, MatchState, Phase, Trace};
+use crate::{Call, Phase, Trace};
+
+use super::follower::{Follower, bits, whole_layer};
 
 /// Plays the executor from the trace that it claimed, true or not.
 #[derive(Debug, Clone, Copy)]
@@ -16,72 +19,94 @@ pub struct Executor<'a> {
 }
 
 impl Executor<'_> {
-    /// The answer to `state`; `None` when it is not the executor's turn, or nothing can be answered.
+    /// The answer to the match's state; `None` when it is not the executor's turn, or nothing can be answered.
     ///
-    /// For a named element that its own inputs contradict, it forges partial sums that lead to the claimed value: what a liar
-    /// who defends itself would do. From a true trace nothing is ever forged.
+    /// A sub-trace is what the trace holds, so its exports give the claimed leaf whatever else is wrong with it. For a named
+    /// element that its own inputs contradict, it forges partial sums that lead to the claimed value: what a liar who
+    /// defends itself would do. From a true trace nothing is ever forged.
     #[must_use]
-    pub fn respond(&self, match_id: MatchId, state: &MatchState) -> Option<Call> {
-        let answered = state.hash(match_id);
-        let bits = self.program.header().reveal_bits.min(state.remaining);
+    pub fn respond(&self, follower: &Follower) -> Option<Call> {
+        if follower.is_lost() {
+            return None;
+        }
+        let state = follower.state();
+        let (posted, claim, number) = (*follower.posted(), follower.claim(), follower.number());
+        let (standing, seat) = (state.standing(), state.seat);
         let (level, index) = (u32::from(state.remaining), u64::from(state.position));
         match state.phase {
             Phase::LayerE => {
-                let nodes = self.trace.tree().descendants(level, index, u32::from(bits));
-                Some(Call::Reveal { match_id, state: answered, nodes })
+                let nodes = self.trace.tree().descendants(level, index, bits(self.program, state));
+                Some(Call::Reveal { claim, number, standing, seat, nodes })
+            }
+            Phase::SubE => {
+                let layer = LayerIndex(state.place);
+                let roots = self.trace.sub_roots(layer);
+                let layer = whole_layer(self.program, layer);
+                Some(Call::SubTrace { posted, number, standing, seat, layer, roots, signature: Vec::new() })
             }
             Phase::TileE => {
-                let nodes = self.trace.layer_tree(state.layer).descendants(level, index, u32::from(bits));
-                Some(Call::Reveal { match_id, state: answered, nodes })
+                let tree = self.trace.operator_tree(follower.operator()?);
+                let nodes = tree.descendants(level, index, bits(self.program, state));
+                Some(Call::Reveal { claim, number, standing, seat, nodes })
             }
             Phase::DataE => {
-                let tile = self.trace.tile(state.layer, state.tile()).to_vec();
-                Some(Call::RevealTile { match_id, state: answered, tile })
+                let bytes = self.trace.operator(follower.operator()?);
+                let first = index << level;
+                let tiles = first..first + state.real_tiles();
+                let tiles = tiles.flat_map(|tile| tile_at(bytes, tile)).collect();
+                Some(Call::RevealTiles { claim, number, standing, seat, tiles })
             }
-            Phase::FoldE => self.fold(match_id, state),
+            Phase::FoldE => self.fold(follower),
             _ => None,
         }
     }
 
-    fn fold(&self, match_id: MatchId, state: &MatchState) -> Option<Call> {
-        let descriptor = descriptor(self.program, state.layer);
-        let element = u64::from(state.named_element(descriptor.element_bytes()).0);
-        let sums = true_sums(self.program, self.trace, state.layer, element);
-        let record = record(self.program, state.layer, element)?;
-        let sums = forge_sums(&descriptor, record, sums, i64::from(state.value))?;
-        let params = Box::new(open_record(self.program, state.layer, element));
-        let bytes = descriptor.bytes().to_vec();
-        Some(Call::Fold { match_id, state: state.hash(match_id), descriptor: bytes, sums, params })
+    fn fold(&self, follower: &Follower) -> Option<Call> {
+        let index = follower.operator()?;
+        let element = u64::from(follower.element(self.program)?.0);
+        let state = follower.state();
+        let sums = true_sums(self.program, self.trace, index, element);
+        let record = record(self.program, index, element)?;
+        let sums = forge_sums(&descriptor(self.program, index), record, sums, i64::from(state.value()))?;
+        Some(Call::Fold {
+            posted: *follower.posted(),
+            number: follower.number(),
+            standing: state.standing(),
+            seat: state.seat,
+            operator: self.program.operator_bytes(index),
+            sums,
+            params: Box::new(open_record(self.program, index, element)),
+            signature: Vec::new(),
+        })
     }
 }
 
-/// The record of `element` of `layer`: bias, multiplier, shift.
-fn record(program: &Program, layer: LayerIndex, element: u64) -> Option<(i64, u32, u8)> {
-    let address = usize::try_from(descriptor(program, layer).record_address(element)).ok()?;
-    let (records, _) = program.constant(program.layer(layer).params.constant).bytes.as_chunks::<16>();
+/// The record of `element` of `operator`: bias, multiplier, shift.
+fn record(program: &Program, operator: OperatorIndex, element: u64) -> Option<(i64, u32, u8)> {
+    let address = usize::try_from(descriptor(program, operator).record_address(element)).ok()?;
+    let (records, _) = program.constant(program.operator(operator).params.constant).bytes.as_chunks::<16>();
     narrows_program::record::decode(records.get(address)?)
 }
 
-/// The partial values of `element` of `layer`, from the outputs of `trace`.
+/// The partial values of `element` of `operator`, from the outputs of `trace`.
 ///
 /// # Panics
 /// When the trace is not of this program, or there is no such element.
 #[must_use]
-pub fn true_sums(program: &Program, trace: &Trace, layer: LayerIndex, element: u64) -> Vec<i64> {
-    use narrows_program::Source;
-    let operator = program.layer(layer);
-    let descriptor = descriptor(program, layer);
+pub fn true_sums(program: &Program, trace: &Trace, operator: OperatorIndex, element: u64) -> Vec<i64> {
+    let parts = program.operator(operator);
+    let descriptor = descriptor(program, operator);
     let bytes = |source| match source {
         Source::Input => trace.input(),
         Source::Constant(index) => &program.constant(index).bytes,
-        Source::Layer(layer) => trace.layer(layer),
+        Source::Operator(index) => trace.operator(index),
     };
-    let value = |operand: &narrows_program::Operand, address: u128| {
+    let value = |operand: &Operand, address: u128| {
         let read = operand.dtype.read(bytes(operand.source), address as usize);
         Ok(read.expect("addresses of a legal program are in range"))
     };
-    let read = |term| match (term, &operator.b) {
-        (Term::A(address), _) => value(&operator.a, address),
+    let read = |term| match (term, &parts.b) {
+        (Term::A(address), _) => value(&parts.a, address),
         (Term::B(address), Some(b)) => value(b, address),
         (Term::B(_), None) => unreachable!("an operator without b reads no b"),
     };

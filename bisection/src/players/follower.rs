@@ -1,83 +1,282 @@
 //! Following a match by its events alone, so that a node can resume from the chain's log.
 
-use narrows_commitment::Digest;
-use narrows_program::{LayerIndex, Program};
+use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tree, depth_for, padding, tile_count};
+use narrows_program::{ElementIndex, LayerIndex, OperatorIndex, Program};
 
-use crate::{ClaimedNodes, Event, MatchId, Opened};
+use crate::game::ids;
+use crate::{
+    Account, BlockTime, Call, ClaimId, ClaimedNodes, Event, MatchId, MatchState, Parameters, Phase, Posted,
+    Seat, Seated, Side, Standing, StateHash,
+};
 
 /// What a match has shown so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// Nodes of the claimed trace's tree.
+    pub claimed: ClaimedNodes,
+    /// The nodes of the last reveal, until one of them is picked.
+    pub nodes: Vec<Digest>,
+    /// The stated output roots of the disputed layer's operators; empty when there are none.
+    pub roots: Vec<TensorRoot>,
+    /// The tiles under the node, 128 bytes each.
+    pub tiles: Vec<u8>,
+    /// The stated partial values.
+    pub sums: Vec<i64>,
+}
+
+/// One match, followed from its opening on: the state of it, and what was shown.
+///
+/// It trusts the chain with times and clocks only. Everything else in a state follows from what was shown; an event that
+/// says otherwise is no event of this match, and from then on the follower is lost: see [`Follower::is_lost`].
 #[derive(Debug, Clone)]
 pub struct Follower {
     id: MatchId,
-    /// Levels below the current node.
-    remaining: u32,
-    position: u64,
-    layer: Option<LayerIndex>,
-    claimed: ClaimedNodes,
-    nodes: Vec<Digest>,
-    tile: Vec<u8>,
-    sums: Vec<i64>,
-    element: Option<u64>,
+    claim: ClaimId,
+    number: u64,
+    posted: Posted,
+    seated: Seated,
+    grace_seconds: u32,
+    state: MatchState,
+    /// The state that a verdict ended whose event said no word.
+    ended: Option<MatchState>,
+    lost: bool,
+    shown: Shown,
 }
 
 impl Follower {
-    /// A follower of match `id` about a claim on `program`.
+    /// A follower of the match about `posted` that `opened` announced at `opened_at`; `None` when that announces no match.
     #[must_use]
-    pub fn new(program: &Program, id: MatchId) -> Self {
-        Self {
-            id,
-            remaining: program.layers_tree().depth(),
-            position: 0,
-            layer: None,
-            claimed: ClaimedNodes::default(),
-            nodes: Vec::new(),
-            tile: Vec::new(),
-            sums: Vec::new(),
-            element: None,
-        }
-    }
-
-    /// Takes note of an event; those of other matches are ignored.
-    pub fn observe(&mut self, program: &Program, event: &Event) {
-        match event {
-            Event::Revealed { match_id, nodes } if *match_id == self.id => {
-                let bits = self.bits(program);
-                if self.layer.is_none() {
-                    self.claimed.learn(self.remaining - bits, self.position << bits, nodes);
-                }
-                self.nodes.clone_from(nodes);
-            }
-            Event::Picked { match_id, child } if *match_id == self.id => {
-                let bits = self.bits(program);
-                self.position = self.position << bits | u64::from(*child);
-                self.remaining -= bits;
-                self.nodes.clear();
-                if self.layer.is_none() && self.remaining == 0 {
-                    self.reach_layer(program);
-                }
-            }
-            Event::TileRevealed { match_id, tile } if *match_id == self.id => self.tile.clone_from(tile),
-            Event::Named { match_id, element, .. } if *match_id == self.id => {
-                self.element = Some(u64::from(*element));
-            }
-            Event::Folded { match_id, sums } if *match_id == self.id => self.sums.clone_from(sums),
-            _ => {}
-        }
-    }
-
-    fn reach_layer(&mut self, program: &Program) {
-        let Some(operator) = program.layers().get(self.position as usize) else {
-            return; // A padding leaf: the match is over.
+    pub fn new(
+        program: &Program,
+        parameters: &Parameters,
+        opened_at: BlockTime,
+        posted: Posted,
+        opened: &Event,
+    ) -> Option<Self> {
+        let Event::MatchOpened { match_id, claim, challenger, number, commitment, bond } = opened else {
+            return None;
         };
-        let layer = LayerIndex(self.position as u32);
-        self.layer = Some(layer);
-        self.position = 0;
-        self.remaining =
-            narrows_commitment::depth_for(narrows_commitment::tile_count(operator.output_bytes()));
+        let seat = Seat { commitment: *commitment, opened_at, bond: *bond };
+        let seated = Seated { challenger: *challenger, seat };
+        let depth = program.layers_tree().depth();
+        let state = MatchState {
+            phase: if depth == 0 { Phase::LayerC } else { Phase::LayerE },
+            remaining: u8::try_from(depth).expect("a tree of 2^20 layers has 20 levels"),
+            position: 0,
+            place: 0,
+            turn_start: opened_at,
+            executor_clock: parameters.executor_clock_seconds,
+            challenger_clock: parameters.challenger_clock_seconds,
+            answers: 0,
+            operators: 0,
+            element: 0,
+            subject: 0,
+            node: posted.trace_root.0,
+            scope: program.layers_root().0,
+            list: Digest::default(),
+            seat: ids::seat(&seated),
+        };
+        Some(Self {
+            id: *match_id,
+            claim: *claim,
+            number: *number,
+            posted,
+            seated,
+            grace_seconds: parameters.grace_seconds,
+            state,
+            ended: None,
+            lost: false,
+            shown: Shown::default(),
+        })
     }
 
-    fn bits(&self, program: &Program) -> u32 {
-        u32::from(program.header().reveal_bits).min(self.remaining)
+    /// Takes note of an event; those of other matches, and those that are no moves, are ignored.
+    pub fn observe(&mut self, program: &Program, event: &Event) {
+        let (about, word) = match event {
+            Event::Revealed { match_id, word, .. }
+            | Event::Picked { match_id, word, .. }
+            | Event::SubTraced { match_id, word, .. }
+            | Event::OperatorPicked { match_id, word, .. }
+            | Event::TilesRevealed { match_id, word, .. }
+            | Event::Named { match_id, word, .. }
+            | Event::Folded { match_id, word, .. } => (*match_id, Some(*word)),
+            Event::MatchWon { match_id, .. }
+            | Event::MatchLost { match_id, .. }
+            | Event::Reclaimed { match_id } => (*match_id, None),
+            _ => return,
+        };
+        if about != self.id || self.lost {
+            return;
+        }
+        match word {
+            None => self.end(event),
+            Some(word) => {
+                let next = self.next(program, event).and_then(|next| with_clocks(next, word));
+                match next {
+                    Some(next) => self.state = next,
+                    None => self.lost = true,
+                }
+            }
+        }
+    }
+
+    /// The state after a move that `event` announces, clocks aside; notes what it shows.
+    fn next(&mut self, program: &Program, event: &Event) -> Option<MatchState> {
+        let now = self.state;
+        let answered = MatchState { answers: now.answers.saturating_add(1), ..now };
+        match (now.phase, event) {
+            (Phase::LayerE | Phase::TileE, Event::Revealed { nodes, .. }) => {
+                let bits = bits(program, &now);
+                if nodes.len() != 1 << bits {
+                    return None;
+                }
+                if now.phase == Phase::LayerE {
+                    let (level, first) = (u32::from(now.remaining) - bits, u64::from(now.position) << bits);
+                    self.shown.claimed.learn(level, first, nodes);
+                }
+                self.shown.nodes.clone_from(nodes);
+                let phase = if now.phase == Phase::LayerE { Phase::LayerC } else { Phase::TileC };
+                Some(MatchState { phase, ..answered })
+            }
+            (
+                Phase::LayerE | Phase::LayerC | Phase::TileE | Phase::TileC,
+                Event::Picked { child, node, siblings, .. },
+            ) => self.picked(program, *child, *node, siblings),
+            (Phase::SubE, Event::SubTraced { roots, .. }) if roots.len() == usize::from(now.operators) => {
+                self.shown.roots.clone_from(roots);
+                let list = Tree::new(roots.iter().map(|root| root.0).collect()).root();
+                Some(MatchState { phase: Phase::SubC, node: list, list, ..answered })
+            }
+            (Phase::SubC, Event::OperatorPicked { position, .. }) => {
+                let root = self.shown.roots.get(usize::try_from(*position).ok()?)?;
+                let layer = program.layers().get(now.place as usize)?;
+                let operator = OperatorIndex(layer.first.0 + position);
+                Some(entered(program, operator, MatchState { node: root.0, ..now }))
+            }
+            (Phase::DataE, Event::TilesRevealed { tiles, .. }) if is_whole(tiles, &now) => {
+                self.shown.tiles.clone_from(tiles);
+                Some(MatchState { phase: Phase::Name, ..answered })
+            }
+            (Phase::DataE | Phase::Name, Event::Named { element, value, .. }) => {
+                let size = program.operators().get(now.place as usize)?.dtype.bytes();
+                let in_tile = (TILE_BYTES / size) as u32;
+                let position = element / in_tile;
+                let under =
+                    position < now.subject && position.checked_shr(now.remaining.into())? == now.position;
+                under.then_some(MatchState {
+                    phase: Phase::FoldE,
+                    remaining: 0,
+                    position,
+                    element: u8::try_from(element % in_tile).ok()?,
+                    subject: *value as u32,
+                    node: Digest::default(),
+                    ..now
+                })
+            }
+            (Phase::FoldE, Event::Folded { sums, .. }) => {
+                self.shown.sums.clone_from(sums);
+                Some(MatchState { phase: Phase::Seg, node: ids::statement(sums), ..answered })
+            }
+            _ => None,
+        }
+    }
+
+    fn picked(
+        &mut self,
+        program: &Program,
+        child: u32,
+        node: Digest,
+        siblings: &[Digest],
+    ) -> Option<MatchState> {
+        let now = self.state;
+        let bits = bits(program, &now);
+        if siblings.len() != bits as usize || child >> bits != 0 {
+            return None;
+        }
+        let in_layers = matches!(now.phase, Phase::LayerE | Phase::LayerC);
+        let remaining = now.remaining - bits as u8;
+        let position = u32::try_from(u64::from(now.position) << bits | u64::from(child)).ok()?;
+        if in_layers {
+            self.shown.claimed.learn_path(remaining.into(), position.into(), node, siblings);
+        }
+        self.shown.nodes.clear();
+        let next = MatchState { remaining, position, node, ..now };
+        let leaves = if in_layers { program.header().layers } else { now.subject };
+        if u64::from(position) << remaining >= u64::from(leaves) {
+            return (node != padding(remaining.into())).then_some(MatchState { phase: Phase::Won, ..next });
+        }
+        if !in_layers {
+            return Some(MatchState { phase: tile_phase(remaining), ..next });
+        }
+        if remaining > 0 {
+            return Some(MatchState { phase: Phase::LayerE, ..next });
+        }
+        let layer = program.layers().get(position as usize)?;
+        let next = MatchState { place: position, operators: layer.count, ..next };
+        if layer.count == 1 {
+            return Some(entered(program, layer.first, next));
+        }
+        let scope = program.layer_leaf(LayerIndex(position));
+        Some(MatchState { phase: Phase::SubE, scope, ..next })
+    }
+
+    /// An event that says how it ended, but no word.
+    fn end(&mut self, event: &Event) {
+        let phase = match event {
+            Event::MatchWon { .. } => Phase::Won,
+            Event::MatchLost { .. } => Phase::Lost,
+            _ => {
+                self.state.phase = Phase::Reclaimed;
+                return;
+            }
+        };
+        if self.state.phase != phase {
+            self.ended = Some(self.state);
+            self.state.phase = phase;
+        }
+    }
+
+    /// Makes the state after a verdict exact: verdicts by timeout, name and segment announce no word, so that it takes the
+    /// verdict's time and a comparison with the chain's hash to tell them apart.
+    ///
+    /// True when the state is now the one with this `hash`. Nothing to do, and true, in any other state that has it.
+    pub fn conclude(&mut self, at: BlockTime, hash: StateHash) -> bool {
+        if let Some(before) = self.ended {
+            let mut ends = self.ends(&before, at, self.state.phase).into_iter();
+            if let Some(end) = ends.find(|end| end.hash() == hash) {
+                (self.state, self.ended) = (end, None);
+            }
+        }
+        self.state.hash() == hash
+    }
+
+    /// The states in which the match, `before` a verdict at `at`, may have ended.
+    fn ends(&self, before: &MatchState, at: BlockTime, phase: Phase) -> Vec<MatchState> {
+        let Some(side) = before.phase.turn() else { return Vec::new() };
+        let elapsed = at.0.saturating_sub(before.turn_start.0).saturating_sub(u64::from(self.grace_seconds));
+        let left = before.clock(side).saturating_sub(u32::try_from(elapsed).unwrap_or(u32::MAX));
+        let mut end = MatchState { phase, turn_start: at, ..*before };
+        match side {
+            Side::Executor => end.executor_clock = left,
+            Side::Challenger => end.challenger_clock = left,
+        }
+        let named = |slot: u32| {
+            let position = (before.position << before.remaining) + slot;
+            MatchState { remaining: 0, position, ..end }
+        };
+        match before.phase {
+            Phase::DataE | Phase::Name if before.remaining <= 2 => {
+                let slots = (0..1u32 << before.remaining).map(named);
+                std::iter::once(end).chain(slots).collect()
+            }
+            _ => vec![end],
+        }
+    }
+
+    /// Learns nodes of the claimed trace's tree that another match about the same claim has shown, so that the challenger
+    /// need not wait for them again.
+    pub fn learn(&mut self, claimed: &ClaimedNodes) {
+        self.shown.claimed.merge(claimed);
     }
 
     /// The match.
@@ -86,38 +285,153 @@ impl Follower {
         self.id
     }
 
-    /// The nodes of the claimed trace shown so far.
+    /// The claim on trial.
     #[must_use]
-    pub fn claimed(&self) -> &ClaimedNodes {
-        &self.claimed
+    pub fn claim(&self) -> ClaimId {
+        self.claim
     }
 
-    /// The nodes of the last reveal, if it was not answered yet.
+    /// The match's number among its claim's.
     #[must_use]
-    pub fn nodes(&self) -> &[Digest] {
-        &self.nodes
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
-    /// The disputed tile, once shown.
+    /// What the claim says.
     #[must_use]
-    pub fn tile(&self) -> &[u8] {
-        &self.tile
+    pub fn posted(&self) -> &Posted {
+        &self.posted
     }
 
-    /// The stated partial values, once stated.
+    /// Who disputes it, and what for.
     #[must_use]
-    pub fn sums(&self) -> &[i64] {
-        &self.sums
+    pub fn seated(&self) -> &Seated {
+        &self.seated
     }
 
-    /// The named element, once named for its segments.
+    /// Who disputes it.
     #[must_use]
-    pub fn element(&self) -> Option<u64> {
-        self.element
+    pub fn challenger(&self) -> Account {
+        self.seated.challenger
+    }
+
+    /// Where the match stands. Its hash is the chain's, but after a verdict that [`Follower::conclude`] was not told of.
+    #[must_use]
+    pub fn state(&self) -> &MatchState {
+        &self.state
+    }
+
+    /// Whether an event did not fit what was known before. Then the state is the last one that did, and nobody should play.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// What was shown so far.
+    #[must_use]
+    pub fn shown(&self) -> &Shown {
+        &self.shown
+    }
+
+    /// The disputed layer of several operators, or of the disputed operator; `None` before it is known.
+    #[must_use]
+    pub fn layer(&self, program: &Program) -> Option<LayerIndex> {
+        match self.state.phase {
+            Phase::SubE | Phase::SubC => Some(LayerIndex(self.state.place)),
+            _ => self.operator().map(|operator| program.layer_of(operator).0),
+        }
+    }
+
+    /// The disputed operator, once it is known and until the match ends.
+    #[must_use]
+    pub fn operator(&self) -> Option<OperatorIndex> {
+        let known = matches!(
+            self.state.phase,
+            Phase::TileE | Phase::TileC | Phase::DataE | Phase::Name | Phase::FoldE | Phase::Seg
+        );
+        known.then_some(OperatorIndex(self.state.place))
+    }
+
+    /// The named element, while its partial values are in dispute.
+    #[must_use]
+    pub fn element(&self, program: &Program) -> Option<ElementIndex> {
+        let operator = self.operator().filter(|_| matches!(self.state.phase, Phase::FoldE | Phase::Seg))?;
+        Some(self.state.named_element(program.operator(operator).dtype.bytes()))
+    }
+
+    /// The stated roots that local operands open under; `None` when the layer's operator is its only one.
+    #[must_use]
+    pub fn list(&self) -> Option<&[TensorRoot]> {
+        (!self.shown.roots.is_empty()).then_some(&self.shown.roots)
+    }
+
+    /// The parts of the state that a move carries.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.state.standing()
+    }
+
+    /// Ends the match when the turn has run out.
+    #[must_use]
+    pub fn timeout(&self) -> Call {
+        let Self { posted, number, seated, .. } = *self;
+        Call::Timeout { posted, number, standing: self.standing(), seated, node: self.state.node }
+    }
+
+    /// Returns the bond of a match that was overtaken, or won.
+    #[must_use]
+    pub fn reclaim(&self) -> Call {
+        let Self { claim, number, seated, .. } = *self;
+        Call::Reclaim { claim, number, standing: self.standing(), seated, node: self.state.node }
     }
 }
 
-/// An empty opening, as moves without a witness carry.
-pub(super) fn nothing() -> Opened {
-    Opened::default()
+/// `next` with the times of `word`, if that is all that the word adds.
+fn with_clocks(next: MatchState, word: Digest) -> Option<MatchState> {
+    let standing = Standing { word, scope: next.scope, list: next.list };
+    let said = MatchState::from_parts(&standing, next.node, next.seat)?;
+    let next = MatchState {
+        turn_start: said.turn_start,
+        executor_clock: said.executor_clock,
+        challenger_clock: said.challenger_clock,
+        ..next
+    };
+    (next == said).then_some(next)
+}
+
+/// Levels of the tree that one reveal covers in `state`: min(b, remaining) among layers, min(b, remaining - 2) in a tensor.
+pub(super) fn bits(program: &Program, state: &MatchState) -> u32 {
+    u32::from(state.levels(program.header().reveal_bits))
+}
+
+/// What a layer's leaf is the hash of, its domain byte aside: its head and the root of its operators (SPEC 3).
+pub(super) fn whole_layer(program: &Program, layer: LayerIndex) -> Vec<u8> {
+    let mut bytes = program.layer(layer).head();
+    bytes.extend_from_slice(&program.operators_tree(layer).root().0);
+    bytes
+}
+
+/// Whether these are the bytes of all tiles under the node that are not padding.
+fn is_whole(tiles: &[u8], state: &MatchState) -> bool {
+    tiles.len() as u64 == TILE_BYTES as u64 * state.real_tiles()
+}
+
+/// TILE_E while more than two levels remain, else DATA_E.
+fn tile_phase(remaining: u8) -> Phase {
+    if remaining > 2 { Phase::TileE } else { Phase::DataE }
+}
+
+/// The state in which the dispute about an operator's output begins (PROTOCOL 4.3, "entered").
+fn entered(program: &Program, operator: OperatorIndex, at: MatchState) -> MatchState {
+    let tiles = tile_count(program.operator(operator).output_bytes());
+    let remaining = depth_for(tiles) as u8;
+    MatchState {
+        phase: tile_phase(remaining),
+        remaining,
+        position: 0,
+        place: operator.0,
+        subject: u32::try_from(tiles).expect("tensors have fewer than 2^31 elements"),
+        scope: program.operator_leaf(operator),
+        ..at
+    }
 }

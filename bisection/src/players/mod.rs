@@ -1,4 +1,4 @@
-//! How each side plays a match. Players are pure: they see the chain's state and what was shown, and give the next move.
+//! How each side plays a match. Players are pure: they see what was shown, and give the next move.
 
 mod challenger;
 mod executor;
@@ -6,4 +6,9 @@ mod follower;
 
 pub use challenger::{Challenger, Choice, FirstDifference};
 pub use executor::{Executor, forge_sums, true_sums};
-pub use follower::Follower;
+pub use follower::{Follower, Shown};
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod world;

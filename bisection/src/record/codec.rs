@@ -9,7 +9,7 @@ use super::{
 };
 
 /// What the chain of digests begins with.
-const SEED: &[u8] = b"narrows record 1";
+const SEED: &[u8] = b"narrows record 2";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,8 +109,8 @@ impl Record {
     /// # Errors
     /// [`RecordError::Time`].
     pub fn check_times(&self) -> Result<(), RecordError> {
-        let before = std::iter::once(None).chain(self.entries.iter().map(|entry| Some(entry.time)));
-        let mut pairs = before.zip(self.entries.iter().map(|entry| entry.time));
+        let before = std::iter::once(None).chain(self.entries.iter().map(|entry| Some(entry.block.time)));
+        let mut pairs = before.zip(self.entries.iter().map(|entry| entry.block.time));
         let wrong = pairs.position(|(before, time)| before > Some(time) || time > MAX_BLOCK_TIME);
         wrong.map_or(Ok(()), |index| Err(RecordError::Time(index)))
     }

@@ -1,23 +1,27 @@
 //! The record of a dispute: everything that anybody needs to judge it again, in one file that people can read.
 //!
-//! A record holds the calls about one claim from the program's registration to the verdict. [`Record::decode`] refuses a
-//! file with any altered byte; [`crate::replay()`] refuses one whose digests were made anew over another story.
+//! A record holds the calls about one claim's job from the program's registration to the last one about the claim: other
+//! claims on the job decide whose the fee is. [`Record::decode`] refuses a file with any altered byte; [`crate::replay()`]
+//! refuses one whose digests were made anew over another story.
 
 use std::collections::BTreeMap;
 
 use narrows_commitment::ProgramRoot;
+use narrows_program::{LayerIndex, OperatorIndex, Program};
 use serde::{Deserialize, Serialize};
 
 use crate::game::ClaimStatus;
-use crate::{Account, BlockTime, Call, ClaimId, Event, Game, Parameters, Wei};
+use crate::{Account, Block, BlockTime, Call, ClaimId, Event, Game, Parameters, Wei};
 
+mod about;
 mod codec;
 mod select;
 
+pub(crate) use about::{claim_of, match_number_of, posted_of};
 pub(crate) use select::select;
 
 /// The version of the file's form.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
 /// The most bytes of a record file.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
 /// The most entries of a record.
@@ -25,12 +29,15 @@ pub const MAX_RECORD_ENTRIES: usize = 100_000;
 /// Times on the chain's clock stay below this, as they do in a match's word.
 pub const MAX_BLOCK_TIME: BlockTime = BlockTime((1 << 40) - 1);
 
+/// The most characters of a label that are shown.
+const LABEL_CHARS: usize = 80;
+
 /// A call that stood, as it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// The block's time.
-    pub time: BlockTime,
+    /// The block that it stood in: when, and what gas cost, by which lost bonds are settled.
+    pub block: Block,
     /// Who called.
     pub sender: Account,
     /// What was sent along.
@@ -57,8 +64,48 @@ pub struct Head {
     pub program: ProgramRoot,
     /// The claim.
     pub claim: ClaimId,
-    /// What to call the program's layers before a person, in order; may be empty. A replay cannot check them.
-    pub labels: Vec<String>,
+    /// What to call the program's parts before a person. A replay cannot check them.
+    pub labels: Labels,
+}
+
+/// What to call a program's layers and operators before a person, each in order; may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Labels {
+    /// The layers.
+    pub layers: Vec<String>,
+    /// The operators.
+    pub operators: Vec<String>,
+}
+
+impl Labels {
+    /// The labels of `program`, in its source model's names.
+    #[must_use]
+    pub fn of(program: &Program) -> Self {
+        let layers = (0..program.header().layers).map(|index| program.layer_label(LayerIndex(index)));
+        let operators =
+            (0..program.header().operators).map(|index| program.operator_label(OperatorIndex(index)));
+        Self { layers: layers.collect(), operators: operators.collect() }
+    }
+
+    /// What to call a layer: printable, and cut to a line's length. `None` when it has no label.
+    #[must_use]
+    pub fn layer(&self, index: LayerIndex) -> Option<String> {
+        printable(&self.layers, index.0)
+    }
+
+    /// What to call an operator: printable, and cut to a line's length. `None` when it has no label.
+    #[must_use]
+    pub fn operator(&self, index: OperatorIndex) -> Option<String> {
+        printable(&self.operators, index.0)
+    }
+}
+
+/// A label as it can be shown on a terminal.
+fn printable(labels: &[String], index: u32) -> Option<String> {
+    let label = labels.get(usize::try_from(index).ok()?).filter(|label| !label.is_empty())?;
+    let shown = |c: char| if c.is_control() { '?' } else { c };
+    Some(label.chars().take(LABEL_CHARS).map(shown).collect())
 }
 
 /// How it ended: the claim's status and the money, counting the recorded calls alone.
@@ -155,3 +202,6 @@ pub enum RecordError {
         what: &'static str,
     },
 }
+
+#[cfg(test)]
+mod tests;

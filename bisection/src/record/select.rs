@@ -5,20 +5,23 @@ use std::collections::BTreeSet;
 use narrows_commitment::ProgramRoot;
 
 use crate::game::ids;
-use crate::{Call, ClaimId, Event, JobId, MatchId};
+use crate::{Call, ClaimId, Event, JobId};
 
+use super::about::{claim_of, job_of, posted_of};
 use super::{Entry, RecordError};
 
-/// The program of `claim`, and the positions in `history` of the calls that decide it, up to the verdict: its program's
-/// registration, its job, the claim, its matches; and likewise the claim that settled the job before, if one did, since
-/// that decides who gets the fee.
+/// The program of `claim`, and the positions in `history` of the calls that its record holds: its program's registration,
+/// and all about its job up to the last one about the claim, the award of its fee included.
+///
+/// Other claims on the job belong to it: their commitments count into the claim's number, and the fee waits for the earlier
+/// ones of them. Withdrawals do not: what somebody is owed may come from other jobs.
 pub(crate) fn select(
     claim: ClaimId,
     history: &[Entry],
 ) -> Result<(ProgramRoot, BTreeSet<usize>), RecordError> {
     let missing = |what| RecordError::Missing { claim, what };
     let job = events(history).find_map(|event| match event {
-        Event::ClaimPosted { claim: posted, job, .. } if *posted == claim => Some(*job),
+        Event::ClaimPosted { claim: posted, posted: what, .. } if *posted == claim => Some(what.job),
         _ => None,
     });
     let job = job.ok_or(missing("claim"))?;
@@ -27,72 +30,61 @@ pub(crate) fn select(
         _ => None,
     });
     let program = program.ok_or(missing("job"))?;
-    let verdict = history.iter().position(|entry| entry.events.iter().any(|event| decides(event, claim)));
-    let until = verdict.map_or(history.len(), |at| at + 1);
-    let mut choice = Choice { program, job, claims: [claim].into(), matches: BTreeSet::new() };
-    choice.claims.extend(settler(job, &history[..until]));
+    let mut scope = Scope { job, claims: BTreeSet::new() };
     let mut chosen = BTreeSet::new();
+    let mut end = None;
     let mut registered = false;
-    for (index, entry) in history[..until].iter().enumerate() {
-        let registers = choice.registers(&entry.call);
-        if (registers && !registered) || (!registers && choice.takes(entry)) {
+    for (index, entry) in history.iter().enumerate() {
+        let takes = match registers(&entry.call) {
+            Some(root) => root == program && !registered,
+            None => scope.takes(entry),
+        };
+        if takes {
+            registered |= registers(&entry.call).is_some();
             chosen.insert(index);
+            if concerns(entry, claim) {
+                end = Some(index);
+            }
         }
-        registered |= registers;
     }
     if !registered {
         return Err(missing("registration of its program"));
     }
+    chosen.retain(|index| Some(*index) <= end);
     Ok((program, chosen))
 }
 
-/// What is being chosen for.
-struct Choice {
-    program: ProgramRoot,
-    job: JobId,
-    claims: BTreeSet<ClaimId>,
-    matches: BTreeSet<MatchId>,
+/// The program that a call registers.
+fn registers(call: &Call) -> Option<ProgramRoot> {
+    match call {
+        Call::Register { header, layers_root } => Some(ids::program_root(header, *layers_root)),
+        _ => None,
+    }
 }
 
-impl Choice {
-    fn registers(&self, call: &Call) -> bool {
-        match call {
-            Call::Register { header, layers_root, constants_root } => {
-                ids::program_root(header, *layers_root, *constants_root) == self.program
-            }
-            _ => false,
-        }
-    }
+/// The job, and its claims so far.
+struct Scope {
+    job: JobId,
+    claims: BTreeSet<ClaimId>,
+}
 
-    /// Whether a call other than a registration is about the job's posting, the claims or their matches.
+impl Scope {
+    /// Whether a call other than a registration is about the job.
     fn takes(&mut self, entry: &Entry) -> bool {
-        let posted = |event: &Event| match event {
-            Event::JobPosted { job, .. } => *job == self.job,
-            Event::ClaimPosted { claim, .. } => self.claims.contains(claim),
-            _ => false,
-        };
-        match &entry.call {
-            Call::PostJob { .. } | Call::PostClaim { .. } => entry.events.iter().any(posted),
-            Call::Open { claim, .. } => {
-                let ours = self.claims.contains(claim);
-                let opened = entry.events.iter().filter_map(|event| match event {
-                    Event::MatchOpened { match_id, .. } if ours => Some(*match_id),
-                    _ => None,
-                });
-                self.matches.extend(opened);
-                ours
+        let mut posts = false;
+        for event in &entry.events {
+            match event {
+                Event::JobPosted { job, .. } => posts |= *job == self.job,
+                Event::ClaimPosted { claim, posted, .. } if posted.job == self.job => {
+                    self.claims.insert(*claim);
+                }
+                _ => {}
             }
-            Call::Finalise { claim } => self.claims.contains(claim),
-            Call::Reveal { match_id, .. }
-            | Call::Pick { match_id, .. }
-            | Call::RevealTile { match_id, .. }
-            | Call::Name { match_id, .. }
-            | Call::Fold { match_id, .. }
-            | Call::Segment { match_id, .. }
-            | Call::Timeout { match_id }
-            | Call::Reclaim { match_id } => self.matches.contains(match_id),
-            Call::Register { .. } | Call::Refund { .. } | Call::Withdraw => false,
         }
+        posts
+            || job_of(&entry.call) == Some(self.job)
+            || posted_of(&entry.call).is_some_and(|posted| posted.job == self.job)
+            || claim_of(&entry.call).is_some_and(|claim| self.claims.contains(&claim))
     }
 }
 
@@ -100,18 +92,32 @@ fn events(history: &[Entry]) -> impl Iterator<Item = &Event> {
     history.iter().flat_map(|entry| &entry.events)
 }
 
-/// Whether `event` ends `claim`.
-fn decides(event: &Event, claim: ClaimId) -> bool {
-    match event {
-        Event::MatchWon { claim: ended, .. } | Event::ClaimFinal { claim: ended, .. } => *ended == claim,
+/// Whether a call of the claim's job does something about the claim itself.
+fn concerns(entry: &Entry, claim: ClaimId) -> bool {
+    let announces = |event: &Event| match event {
+        Event::ClaimPosted { claim: about, .. }
+        | Event::ClaimFinal { claim: about, .. }
+        | Event::JobAwarded { claim: about, .. }
+        | Event::MatchOpened { claim: about, .. }
+        | Event::Committed { claim: about, .. }
+        | Event::MatchWon { claim: about, .. }
+        | Event::MatchLost { claim: about, .. }
+        | Event::ClaimRefuted { claim: about, .. }
+        | Event::RewardOpened { claim: about, .. }
+        | Event::RewardCollected { claim: about, .. } => *about == claim,
         _ => false,
-    }
+    };
+    claim_of(&entry.call) == Some(claim) || entry.events.iter().any(announces) || moves(entry, claim)
 }
 
-/// The first claim on `job` that became final.
-fn settler(job: JobId, history: &[Entry]) -> Option<ClaimId> {
-    events(history).find_map(|event| match event {
-        Event::ClaimFinal { claim, job: settled } if *settled == job => Some(*claim),
-        _ => None,
+/// Whether a call moves a match of the claim, which it names by what the claim says.
+fn moves(entry: &Entry, claim: ClaimId) -> bool {
+    let number = super::match_number_of(&entry.call);
+    let id = number.map(|number| ids::match_id(claim, number));
+    entry.events.iter().any(|event| match event {
+        Event::SubTraced { match_id, .. }
+        | Event::Named { match_id, .. }
+        | Event::Folded { match_id, .. } => Some(*match_id) == id,
+        _ => false,
     })
 }

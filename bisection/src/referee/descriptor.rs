@@ -1,11 +1,27 @@
-//! Descriptors as the referee sees them: 192 bytes, read field by field.
+//! Operators as the referee sees them: the descriptor's 192 bytes, read field by field, and their constants' roots.
 
-use narrows_commitment::{Digest, Domain, tagged};
-use narrows_program::{DESCRIPTOR_BYTES, LayerIndex};
+use narrows_commitment::{Digest, Domain, TILE_BYTES, TensorRoot, Tile, keccak, tagged};
+use narrows_program::{DESCRIPTOR_BYTES, limits};
 
-/// An encoded operator descriptor (SPEC 4.2). Its legality is not checked here: legal programs only are disputed.
+use crate::Point;
+
+/// The type code of requantisation records.
+const PARAMS_TYPE: u8 = 16;
+
+/// Operator bytes (SPEC 4.2). Their legality is not checked here: legal programs only are disputed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Descriptor([u8; DESCRIPTOR_BYTES]);
+pub struct Descriptor {
+    bytes: [u8; DESCRIPTOR_BYTES],
+    /// Of a, b and params, where they are constants.
+    roots: [Option<TensorRoot>; 3],
+    leaf: Digest,
+}
+
+/// The leaf of operator bytes, whatever they are: keccak(0x03 | operator bytes).
+#[must_use]
+pub fn operator_leaf(operator: &[u8]) -> Digest {
+    tagged(Domain::Operator, &[operator])
+}
 
 /// Which value a term needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,45 +32,137 @@ pub enum Term {
     B(u128),
 }
 
+/// Which tensor an operand names (SPEC 4.2), and how deep and of what its tree is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Operand {
+    /// One of the kinds below.
+    pub kind: u8,
+    /// A constant's, a layer's, or a position in the layer.
+    pub index: u32,
+    /// Which of the layer's exports, from 0.
+    pub rank: u8,
+    /// How many exports the layer has.
+    pub exports: u8,
+    /// Depth of the tensor's tree.
+    pub depth: u32,
+    /// Type code of its elements.
+    pub dtype: u8,
+    /// The root that the operator bytes give for a constant.
+    pub constant: Option<TensorRoot>,
+}
+
+impl Operand {
+    /// The program's input.
+    pub const INPUT: u8 = 0;
+    /// A constant.
+    pub const CONSTANT: u8 = 1;
+    /// An export of an earlier layer.
+    pub const EXPORT: u8 = 2;
+    /// An operator of the same layer.
+    pub const LOCAL: u8 = 3;
+}
+
 impl Descriptor {
-    /// Wraps 192 bytes; `None` for any other number.
+    /// Reads operator bytes: 192, then 32 for each of a, b and params that is a constant. `None` for any other number.
     #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
+    pub fn decode(operator: &[u8]) -> Option<Self> {
+        let (bytes, rest) = operator.split_first_chunk::<DESCRIPTOR_BYTES>()?;
+        let (given, extra) = rest.as_chunks::<32>();
+        let mut given = given.iter().map(|root| TensorRoot(Digest(*root)));
+        let mut roots = [None; 3];
+        for (root, kind) in roots.iter_mut().zip([bytes[5], bytes[6], Operand::CONSTANT]) {
+            if kind == Operand::CONSTANT {
+                *root = Some(given.next()?);
+            }
+        }
+        let exact = extra.is_empty() && given.next().is_none();
+        exact.then(|| Self { bytes: *bytes, roots, leaf: operator_leaf(operator) })
     }
 
-    /// The encoded bytes.
+    /// The encoded descriptor.
     #[must_use]
     pub const fn bytes(&self) -> &[u8; DESCRIPTOR_BYTES] {
-        &self.0
+        &self.bytes
     }
 
-    /// keccak(0x03 | descriptor).
+    /// keccak(0x03 | operator bytes).
     #[must_use]
-    pub fn operator_leaf(&self) -> Digest {
-        tagged(Domain::Operator, &[&self.0])
+    pub const fn operator_leaf(&self) -> Digest {
+        self.leaf
     }
 
-    /// The leaf of the layer that consists of this operator alone (SPEC 3).
+    /// Operand a.
     #[must_use]
-    pub fn layer_leaf(&self, layer: LayerIndex) -> Digest {
-        tagged(Domain::Layer, &[&layer.0.to_be_bytes(), &[1, 1, 0], &self.operator_leaf().0])
+    pub const fn a(&self) -> Operand {
+        Operand {
+            kind: self.u8(5),
+            index: self.u32(12),
+            rank: self.u8(28),
+            exports: self.u8(29),
+            depth: self.u8(9) as u32,
+            dtype: self.u8(3),
+            constant: self.roots[0],
+        }
+    }
+
+    /// Operand b; `None` when there is none.
+    #[must_use]
+    pub const fn b(&self) -> Option<Operand> {
+        if self.u8(4) == 0 {
+            return None;
+        }
+        Some(Operand {
+            kind: self.u8(6),
+            index: self.u32(16),
+            rank: self.u8(30),
+            exports: self.u8(31),
+            depth: self.u8(10) as u32,
+            dtype: self.u8(4),
+            constant: self.roots[1],
+        })
+    }
+
+    /// The constant of requantisation records.
+    #[must_use]
+    pub const fn params(&self) -> Operand {
+        Operand {
+            kind: Operand::CONSTANT,
+            index: self.u32(20),
+            rank: 0,
+            exports: 0,
+            depth: self.u8(11) as u32,
+            dtype: PARAMS_TYPE,
+            constant: self.roots[2],
+        }
     }
 
     pub(super) const fn u8(&self, at: usize) -> u8 {
-        self.0[at]
+        self.bytes[at]
     }
 
     pub(super) const fn u16(&self, at: usize) -> u16 {
-        u16::from_be_bytes([self.0[at], self.0[at + 1]])
+        u16::from_be_bytes([self.bytes[at], self.bytes[at + 1]])
     }
 
     pub(super) const fn u32(&self, at: usize) -> u32 {
-        u32::from_be_bytes([self.0[at], self.0[at + 1], self.0[at + 2], self.0[at + 3]])
+        u32::from_be_bytes([self.bytes[at], self.bytes[at + 1], self.bytes[at + 2], self.bytes[at + 3]])
     }
 
     pub(super) const fn i32(&self, at: usize) -> i32 {
         self.u32(at) as i32
+    }
+
+    /// Whether the numbers keep to the limits of SPEC 5 on which the arithmetic rests, as those of legal programs do: output
+    /// elements 1 … 2^31-1, K 1 … 2^24, split 1 … 2^16, output and a types 1 … 3, b type 0 … 3.
+    #[must_use]
+    pub fn is_sized(&self) -> bool {
+        let integer = 1..=3;
+        (1..=limits::MAX_ELEMENTS).contains(&self.elements())
+            && (1..=limits::MAX_TERMS).contains(&self.terms())
+            && (1..=u64::from(limits::MAX_SPLIT)).contains(&self.split())
+            && integer.contains(&self.u8(2))
+            && integer.contains(&self.u8(3))
+            && (self.u8(4) == 0 || integer.contains(&self.u8(4)))
     }
 
     /// Elements of the output.
@@ -106,8 +214,26 @@ impl Descriptor {
 
     /// Depth of the output's tree.
     #[must_use]
-    pub const fn output_depth(&self) -> u32 {
-        self.u8(8) as u32
+    pub const fn output_depth(&self) -> u8 {
+        self.u8(8)
+    }
+
+    /// Where `element` of the operator at `operator` in the program stands, and what it should be.
+    ///
+    /// # Panics
+    /// When the element is beyond a legal tensor, or the value beyond i32: what [`super::step`] finds is not.
+    #[must_use]
+    pub fn point(&self, operator: u32, element: u64, value: i64, tile: &Tile) -> Point {
+        let size = self.element_bytes();
+        let place = (element % (TILE_BYTES / size) as u64) as usize;
+        Point {
+            operator,
+            depth: self.output_depth(),
+            element_bytes: size as u8,
+            element: u32::try_from(element).expect("tensors have fewer than 2^31 elements"),
+            value: i32::try_from(value).expect("the clamp's bounds have 32 bits"),
+            before: keccak(&tile[..place * size]),
+        }
     }
 
     /// The coordinates of output element `element`.

@@ -1,14 +1,15 @@
 //! The referee: recomputes one element, or one segment of it, from opened tiles (SPEC 2, PROTOCOL 4.4–4.6).
 //!
-//! The mirror of the contract of the same name. It decodes descriptors by itself and evaluates term by term; it shares no
+//! The mirror of the contract of the same name. It decodes operator bytes by itself and evaluates term by term; it shares no
 //! index map with an engine.
 
 mod descriptor;
 mod opened;
 mod step;
 
-pub use descriptor::{Descriptor, Term};
-pub use opened::View;
+pub use descriptor::{Descriptor, Operand, Term, operator_leaf};
+pub(crate) use opened::little_endian;
+pub use opened::{View, climb, export_leaf, leads, root_of_many};
 pub use step::{combine, finalise, partial_with, read_element, settle_fold, step};
 
 #[cfg(test)]

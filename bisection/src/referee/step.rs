@@ -5,7 +5,7 @@ use narrows_commitment::Tile;
 use crate::{Opened, Refusal, Witness};
 
 use super::descriptor::{Descriptor, Term};
-use super::opened::{Place, Tiles, View, little_endian};
+use super::opened::{View, little_endian};
 
 const DOT: u8 = 1;
 const SUM: u8 = 2;
@@ -74,24 +74,9 @@ pub fn finalise(descriptor: &Descriptor, acc: i128, record: (i64, u32, u8)) -> i
     let shift = shift.clamp(1, 62);
     let scaled = (acc + i128::from(bias)) * i128::from(multiplier) + (1i128 << (shift - 1));
     let rounded = scaled >> shift;
-    rounded.clamp(
-        i128::from(descriptor.i32(184)),
-        i128::from(descriptor.i32(188)).max(i128::from(descriptor.i32(184))),
-    ) as i64
-}
-
-fn operand(descriptor: &Descriptor, dtype: usize, kind: usize, index: usize, depth: usize) -> Place {
-    Place {
-        kind: descriptor.u8(kind),
-        index: descriptor.u32(index),
-        depth: u32::from(descriptor.u8(depth)),
-        dtype: descriptor.u8(dtype),
-    }
-}
-
-fn record<'a>(view: &View, descriptor: &Descriptor, params: &'a Opened) -> Result<Tiles<'a>, Refusal> {
-    let place = Place { kind: 1, index: descriptor.u32(20), depth: u32::from(descriptor.u8(11)), dtype: 16 };
-    view.open(place, params)
+    // Not `clamp`, which panics where lo > hi: no legal program has that, but bytes may say so.
+    let (lo, hi) = (i128::from(descriptor.i32(184)), i128::from(descriptor.i32(188)));
+    rounded.min(hi).max(lo) as i64
 }
 
 /// Recomputes `element` whole (`segment` None: the finalised value), or one segment's partial value.
@@ -105,18 +90,18 @@ pub fn step(
     segment: Option<u32>,
     witness: &Witness,
 ) -> Result<i64, Refusal> {
-    let a = view.open(operand(descriptor, 3, 5, 12, 9), &witness.a)?;
-    let b = if descriptor.u8(4) != 0 {
-        Some(view.open(operand(descriptor, 4, 6, 16, 10), &witness.b)?)
-    } else if witness.b == Opened::default() {
-        None
-    } else {
+    if segment.is_some() && witness.params != Opened::default() {
         return Err(Refusal::WitnessExtra);
+    }
+    let a = view.open(&descriptor.a(), &witness.a)?;
+    let b = match descriptor.b() {
+        Some(b) => Some(view.open(&b, &witness.b)?),
+        None if witness.b != Opened::default() => return Err(Refusal::WitnessExtra),
+        None => None,
     };
     let params = match segment {
-        None => Some(record(view, descriptor, &witness.params)?),
-        Some(_) if witness.params == Opened::default() => None,
-        Some(_) => return Err(Refusal::WitnessExtra),
+        None => Some(view.open(&descriptor.params(), &witness.params)?),
+        Some(_) => None,
     };
     let read = |term| match (term, &b) {
         (Term::A(address), _) => a.read(address),
@@ -145,7 +130,7 @@ pub fn settle_fold(
     if sums.iter().any(|sum| sum.unsigned_abs() >= 1 << 62) {
         return Err(Refusal::OutOfRange);
     }
-    let params = record(view, descriptor, params)?;
+    let params = view.open(&descriptor.params(), params)?;
     let record = params.record(descriptor.record_address(element))?;
     Ok(finalise(descriptor, combine(descriptor, sums), record))
 }

@@ -2,16 +2,17 @@
 
 use narrows_commitment::ProgramRoot;
 
-use crate::record::{Entry, Head, Outcome, Record, RecordError, select};
+use crate::record::{Entry, Head, Labels, Outcome, Record, RecordError, select};
 use crate::{Account, BadParameters, ClaimId, Game, Parameters, Refusal};
 
 mod doubt;
 mod story;
+mod teller;
 
 pub use doubt::{Doubt, Finding, Span};
 pub use story::{Mover, Step, Story};
 
-use story::Teller;
+use teller::{Before, Teller};
 
 /// Why a record's story is not what the protocol says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +33,7 @@ pub enum ReplayError {
         /// By its entries.
         replayed: ProgramRoot,
     },
-    /// A call that has nothing to do with the claim, or comes after its verdict.
+    /// A call that has nothing to do with the claim, or comes after all that does.
     #[error("entry {entry} ({call}) is no part of the dispute; record the dispute anew from the chain")]
     Stray {
         /// The entry's position, from 0.
@@ -72,7 +73,7 @@ pub enum ReplayError {
 /// Plays a record through the rules again: every call must stand and announce what is recorded, and the end must be the
 /// recorded one.
 ///
-/// What no rule decides is taken as recorded: the senders and times, the gas, the layers' labels, and that nothing
+/// What no rule decides is taken as recorded: the senders, times and base fees, the gas, the labels, and that nothing
 /// happened after the last entry.
 ///
 /// # Errors
@@ -87,7 +88,7 @@ pub fn replay(record: &Record) -> Result<Story, ReplayError> {
     if let Some(entry) = (0..entries.len()).find(|index| !chosen.contains(index)) {
         return Err(ReplayError::Stray { entry, call: entries[entry].call.name() });
     }
-    let mut teller = Teller::new(head);
+    let mut teller = Teller::new(head, entries);
     let end = run(head, entries, |entry, before, after| teller.tell(entry, before, after))?;
     let missing = RecordError::Missing { claim: head.claim, what: "claim" };
     let judged = Outcome::of(&end, head.claim).ok_or(missing)?;
@@ -107,14 +108,14 @@ pub fn replay(record: &Record) -> Result<Story, ReplayError> {
 fn run(
     head: &Head,
     entries: &[Entry],
-    mut told: impl FnMut(&Entry, &story::Before, &Game),
+    mut told: impl FnMut(&Entry, &Before, &Game),
 ) -> Result<Game, ReplayError> {
     let mut game = Game::new(head.chain_id, head.game, head.parameters)?;
     for (index, entry) in entries.iter().enumerate() {
         let call = entry.call.name();
-        let before = story::Before::of(&game, &entry.call);
+        let before = Before::of(&game, head, &entry.call);
         let events = game
-            .apply(entry.time, entry.sender, entry.value, &entry.call)
+            .apply(entry.block, entry.sender, entry.value, &entry.call)
             .map_err(|refusal| ReplayError::Refused { entry: index, call, refusal })?;
         if events != entry.events {
             return Err(ReplayError::Events { entry: index, call });
@@ -126,7 +127,7 @@ fn run(
 
 impl Record {
     /// The record of `claim`, from a history of the game's calls that stood, in the chain's order; calls about other
-    /// things are left out, as are those after the verdict.
+    /// things are left out, as are those after the last one about the claim.
     ///
     /// # Errors
     /// When the history lacks the claim, or is not what the protocol says.
@@ -134,7 +135,7 @@ impl Record {
         chain_id: u64,
         game: Account,
         parameters: Parameters,
-        labels: Vec<String>,
+        labels: Labels,
         claim: ClaimId,
         history: &[Entry],
     ) -> Result<Self, ReplayError> {
@@ -149,3 +150,6 @@ impl Record {
         Ok(record)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -53,7 +53,7 @@ pub(crate) fn canonical(tensor: Ints<1>, dtype: DType) -> Result<(Vec<u8>, Ints<
         DType::I8 => data.as_slice::<i8>().map_err(wrong)?.iter().map(|v| *v as u8).collect(),
         DType::I16 => data.as_slice::<i16>().map_err(wrong)?.iter().flat_map(|v| v.to_le_bytes()).collect(),
         DType::I32 => data.as_slice::<i32>().map_err(wrong)?.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        DType::Params => unreachable!("no layer of a legal program gives records"),
+        DType::Params => unreachable!("no operator of a legal program gives records"),
     };
     let kind = data.dtype();
     Ok((bytes, Tensor::from_data(data, (&device, kind))))
@@ -65,7 +65,7 @@ pub(crate) fn narrow(tensor: Ints<1>, dtype: DType) -> Ints<1> {
         DType::I8 => IntDType::I8,
         DType::I16 => IntDType::I16,
         DType::I32 => IntDType::I32,
-        DType::Params => unreachable!("no layer of a legal program gives records"),
+        DType::Params => unreachable!("no operator of a legal program gives records"),
     })
 }
 

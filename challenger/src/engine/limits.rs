@@ -2,7 +2,7 @@
 
 /// Limits in elements, not bytes: an element takes one to eight.
 ///
-/// They change speed and memory, never an answer: layers beyond a limit are computed region by region, and plans beyond
+/// They change speed and memory, never an answer: operators beyond a limit are computed region by region, and plans beyond
 /// [`Limits::kept`] are made again in each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -14,7 +14,7 @@ pub struct Limits {
     pub outputs: usize,
     /// Elements that all plans of a program keep.
     pub kept: usize,
-    /// Regions of a layer that are planned ahead.
+    /// Regions of an operator that are planned ahead.
     pub regions: u64,
 }
 

@@ -1,13 +1,13 @@
 //! The challenger's engine: runs a program again in burn and gets exactly the integers of the specification.
 //!
-//! Whole-tensor operations only. A layer is cut into regions of neighbouring outputs; each is gathered, folded and
+//! Whole-tensor operations only. An operator is cut into regions of neighbouring outputs; each is gathered, folded and
 //! requantised. Dot products are float matrix products of integers so small that no sum rounds; everything else is
 //! 64-bit integer arithmetic.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `backend` | the seam to burn's backends |
-//! | `plan`, `block`, `region`, `limits` | what is prepared once, for a program and a region, and how layers are cut |
+//! | `plan`, `block`, `region`, `limits` | what is prepared once, for a program and a region, and how operators are cut |
 //! | `gather` | which element serves which term |
 //! | `product`, `channels`, `chunk` | dot products, and the bound that makes them exact |
 //! | `ints`, `finish` | integer tensors, digits, requantisation |
@@ -84,7 +84,7 @@ impl BurnEngine {
         &self.program
     }
 
-    /// Every layer's output as canonical bytes, for an input's canonical bytes.
+    /// Every operator's output as canonical bytes, in order, for an input's canonical bytes.
     ///
     /// # Errors
     /// [`EngineError::InputSize`] when the input is not of the program's size.
@@ -94,25 +94,25 @@ impl BurnEngine {
             return Err(EngineError::InputSize { expected: expected.bytes(), given: input.len() as u64 });
         }
         let input = stored(expected.dtype, input, &self.device);
-        let mut layers: Vec<Option<Ints<1>>> = Vec::with_capacity(self.plan.steps.len());
+        let mut live: Vec<Option<Ints<1>>> = Vec::with_capacity(self.plan.steps.len());
         let mut outputs = Vec::with_capacity(self.plan.steps.len());
-        for (index, (step, op)) in self.plan.steps.iter().zip(self.program.layers()).enumerate() {
+        for (index, (step, op)) in self.plan.steps.iter().zip(self.program.operators()).enumerate() {
             let get = |source| match source {
                 Source::Input => input.clone(),
                 Source::Constant(index) => self.plan.constants[&index].clone(),
-                Source::Layer(index) => {
-                    layers[index.0 as usize].clone().expect("a layer is kept until its last reader")
+                Source::Operator(index) => {
+                    live[index.0 as usize].clone().expect("an output is kept until its last reader")
                 }
             };
             let output = step.run(&self.program, &get, &self.device)?;
             let (bytes, output) = canonical(output, op.dtype)?;
             outputs.push(bytes);
-            layers.push(self.plan.last_use[index].is_some().then_some(output));
-            for operand in std::iter::once(&op.a).chain(&op.b) {
-                if let Source::Layer(read) = operand.source
+            live.push(self.plan.last_use[index].is_some().then_some(output));
+            for source in op.sources() {
+                if let Source::Operator(read) = source
                     && self.plan.last_use[read.0 as usize] == Some(index)
                 {
-                    layers[read.0 as usize] = None;
+                    live[read.0 as usize] = None;
                 }
             }
         }

@@ -27,7 +27,7 @@ pub(crate) struct Plan {
     pub steps: Vec<Step>,
     /// The constants that runs read.
     pub constants: HashMap<ConstantIndex, Ints<1>>,
-    /// For each layer, the last layer that reads it, if one does.
+    /// For each operator, the last operator that reads it, if one does.
     pub last_use: Vec<Option<usize>>,
 }
 
@@ -36,15 +36,15 @@ impl Plan {
     pub fn new(program: &Program, limits: &Limits, device: &Device) -> Result<Self, EngineError> {
         let mut plan = Self { steps: vec![], constants: HashMap::new(), last_use: vec![] };
         let mut room = limits.kept;
-        for op in program.layers() {
+        for op in program.operators() {
             let step = Step::new(program, op, limits, &mut room, device)?;
             plan.hold(program, &step, device);
             plan.steps.push(step);
         }
-        plan.last_use = vec![None; program.layers().len()];
-        for (reader, op) in program.layers().iter().enumerate() {
-            for operand in std::iter::once(&op.a).chain(&op.b) {
-                if let Source::Layer(read) = operand.source {
+        plan.last_use = vec![None; program.operators().len()];
+        for (reader, op) in program.operators().iter().enumerate() {
+            for source in op.sources() {
+                if let Source::Operator(read) = source {
                     plan.last_use[read.0 as usize] = Some(reader);
                 }
             }

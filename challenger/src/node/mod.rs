@@ -1,17 +1,31 @@
-//! The watchtower node: re-runs every claim in burn, disputes those that differ, and plays the disputes to their end.
+//! The watchtower node: re-runs every claim in burn, refutes or disputes those that differ, and sees it through to the money.
 //!
 //! A node is a function of its inbox, as the executor's is: after a kill it resumes where it was.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `attempts` | what was tried, and when it may be tried again |
+//! | `check` | re-runs claims |
+//! | `dispute` | one refuting transaction where the claim's trace is served, a match where it is withheld |
+//! | `play` | moves of this node's matches |
+//! | `settle` | rewards, bonds, withdrawals |
+//! | `source` | where claimed traces come from |
+//! | `temper` | what is disputed, and how: honest, or a test's nuisance |
 
+mod attempts;
+mod check;
+mod dispute;
+mod play;
+mod settle;
+mod source;
 mod temper;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use narrows_bisection::players::Follower;
 use narrows_bisection::{
-    Account, Call, ClaimEntry, ClaimId, ClaimStatus, JobId, Ledger, MatchId, Phase, Refusal, Side, StateHash,
-    Trace, Wei,
+    Account, Call, ClaimId, JobId, Ledger, MatchId, Refusal, Refutation, StateHash, Trace, Wei,
 };
 use narrows_commitment::{Digest, ProgramRoot, TraceRoot, keccak};
 use narrows_contracts::{Chain, ChainError, Inbox, InboxError, LoggedEvent, Receipt, Transaction};
@@ -19,6 +33,9 @@ use narrows_program::Program;
 
 use crate::engine::{Backend, BurnEngine, EngineError};
 
+use attempts::{Attempts, is_its_own};
+
+pub use source::{NoSource, TraceSource};
 pub use temper::{Griefer, Honest, Temper};
 
 /// Why a node stops.
@@ -56,13 +73,20 @@ pub enum Action {
     Skipped(ClaimId, String),
     /// A transaction was accepted.
     Sent(Call, Receipt),
-    /// A transaction was refused, and is not tried again in the same state.
+    /// A transaction was refused. If it is still due a block later it is tried again.
     Refused(Call, Refusal),
 }
 
+/// What can be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tried {
+    Fetch(ClaimId),
+    Commit(ClaimId),
+    Copy(ClaimId),
+    Open(ClaimId),
     Move(MatchId, StateHash),
+    Reward(ClaimId),
+    Collect(ClaimId),
     Reclaim(MatchId),
 }
 
@@ -73,16 +97,23 @@ pub struct WatchtowerNode {
     engines: BTreeMap<ProgramRoot, Arc<BurnEngine>>,
     backend: Backend,
     temper: Arc<dyn Temper>,
+    source: Arc<dyn TraceSource>,
     secret: Digest,
     inbox: Inbox,
     ledger: Ledger,
     traces: BTreeMap<JobId, Arc<Trace>>,
     checked: BTreeSet<ClaimId>,
-    tried: BTreeSet<Tried>,
+    /// Claims to be fought.
+    wrong: BTreeSet<ClaimId>,
+    refutations: BTreeMap<ClaimId, Refutation>,
+    tried: Attempts<Tried>,
+    /// The first error of this tick that was one transaction's own.
+    failed: Option<ChainError>,
 }
 
 impl WatchtowerNode {
-    /// A node for `account` that knows `programs`, resuming from `journal` (see [`Inbox::open`]). `secret` salts its commitments.
+    /// A node for `account` that knows `programs`, resuming from `journal` (see [`Inbox::open`]). `secret` salts its commitments:
+    /// keep it, or a restarted node cannot open them.
     #[must_use]
     pub fn new(
         account: Account,
@@ -94,20 +125,31 @@ impl WatchtowerNode {
     ) -> Self {
         let (inbox, past) = journal;
         let mut ledger = Ledger::default();
-        past.iter().for_each(|logged| ledger.observe(&logged.event));
+        past.iter().for_each(|logged| ledger.observe(logged.time, &logged.event));
         Self {
             account,
             programs: programs.into_iter().map(|program| (program.root(), program)).collect(),
             engines: BTreeMap::new(),
             backend,
             temper,
+            source: Arc::new(NoSource),
             secret,
             inbox,
             ledger,
             traces: BTreeMap::new(),
             checked: BTreeSet::new(),
-            tried: BTreeSet::new(),
+            wrong: BTreeSet::new(),
+            refutations: BTreeMap::new(),
+            tried: Attempts::default(),
+            failed: None,
         }
+    }
+
+    /// Asks `source` for claimed traces, so that a wrong claim falls in one transaction.
+    #[must_use]
+    pub fn with_source(mut self, source: Arc<dyn TraceSource>) -> Self {
+        self.source = source;
+        self
     }
 
     /// What the node knows of the chain.
@@ -116,64 +158,35 @@ impl WatchtowerNode {
         &self.ledger
     }
 
-    /// Takes new events and does everything that is due: at most one move in each match.
+    /// Takes new events and does everything that is due: at most one move in each match. Matches come first, for their
+    /// clocks run; a transaction that fails by itself stops no other.
     ///
     /// # Errors
-    /// When the chain, the journal or the device fails. Nothing is lost: the next tick, or the next process, goes on.
+    /// When the chain, the journal or the device fails, or a transaction did; the rest was then still done if it could be.
+    /// Nothing is lost: the next tick, or the next process, goes on.
     pub async fn tick(&mut self, chain: &mut dyn Chain) -> Result<Vec<Action>, NodeError> {
         for logged in self.inbox.fetch(chain)? {
-            self.ledger.observe(&logged.event);
+            self.ledger.observe(logged.time, &logged.event);
         }
         let mut actions = Vec::new();
-        self.check_claims(chain, &mut actions).await?;
+        self.failed = None;
         self.play(chain, &mut actions).await?;
-        self.settle(chain, &mut actions)?;
-        Ok(actions)
-    }
-
-    async fn check_claims(
-        &mut self,
-        chain: &mut dyn Chain,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), NodeError> {
-        let now = chain.now();
-        let pending = self.ledger.claims.iter().filter(|(id, claim)| {
-            claim.status == ClaimStatus::Pending && now < claim.window_end && !self.checked.contains(id)
-        });
-        let pending: Vec<(ClaimId, ClaimEntry)> = pending.map(|(id, claim)| (*id, claim.clone())).collect();
-        for (id, claim) in pending {
-            let begun = Instant::now();
-            let trace = match self.trace(claim.job).await? {
-                Ok(trace) => trace,
-                Err(reason) => {
-                    actions.push(Action::Skipped(id, reason));
-                    self.checked.insert(id);
-                    continue;
-                }
-            };
-            let own = trace.root();
-            actions.push(Action::Checked {
-                claim: id,
-                claimed: claim.trace_root,
-                own,
-                took: begun.elapsed(),
-            });
-            let playing = self.ledger.open_matches(id).any(|(_, m)| m.challenger == self.account);
-            if self.temper.disputes(own == claim.trace_root) && !playing {
-                let commitment = self.commitment(id, own);
-                let bond = chain.parameters().challenger_bond;
-                self.send(chain, bond, Call::Open { claim: id, commitment }, actions)?;
-            }
-            // Only now: a dispute that the chain or an empty purse cut short is opened again.
-            self.checked.insert(id);
+        self.check_claims(chain, &mut actions).await?;
+        self.dispute(chain, &mut actions).await?;
+        self.settle(chain, &mut actions).await?;
+        match self.failed.take() {
+            Some(error) => Err(error.into()),
+            None => Ok(actions),
         }
-        Ok(())
     }
 
-    /// H(salt, self, claim, own trace root), with a salt of its own for each claim.
-    fn commitment(&self, claim: ClaimId, own: TraceRoot) -> Digest {
-        let salt = keccak(&[self.secret.0, claim.0.0].concat());
-        keccak(&[&salt.0[..], &self.account.0, &claim.0.0, &own.0.0].concat())
+    /// What salts this node's commitment about `claim`.
+    fn salt(&self, claim: ClaimId) -> Digest {
+        keccak(&[self.secret.0, claim.0.0].concat())
+    }
+
+    fn program_of(&self, job: JobId) -> Option<Arc<Program>> {
+        self.ledger.jobs.get(&job).and_then(|entry| self.programs.get(&entry.program)).cloned()
     }
 
     /// This node's own trace of a job: remembered, or computed in burn.
@@ -206,75 +219,63 @@ impl WatchtowerNode {
         }))
     }
 
-    async fn play(&mut self, chain: &mut dyn Chain, actions: &mut Vec<Action>) -> Result<(), NodeError> {
-        let pending = |claim: &ClaimId| {
-            let entry = self.ledger.claims.get(claim).filter(|c| c.status == ClaimStatus::Pending);
-            entry.map(|c| c.job)
-        };
-        let mine = self.ledger.matches.iter().filter(|(_, m)| m.open && m.challenger == self.account);
-        let mine: Vec<(MatchId, JobId)> =
-            mine.filter_map(|(id, m)| Some((*id, pending(&m.claim)?))).collect();
-        for (id, job) in mine {
-            let Some(view) = chain.match_state(id)? else { continue };
-            let (state, tried) = (view.state, Tried::Move(id, view.state.hash(id)));
-            let overdue = state.deadline(&chain.parameters()).is_some_and(|deadline| chain.now() >= deadline);
-            if self.tried.contains(&tried) {
-                continue;
-            }
-            let call = match state.phase.turn() {
-                Some(Side::Executor) if overdue => Some(Call::Timeout { match_id: id }),
-                Some(Side::Challenger) if !overdue => {
-                    let Ok(trace) = self.trace(job).await? else { continue };
-                    let program = self.ledger.jobs.get(&job).and_then(|j| self.programs.get(&j.program));
-                    let (Some(program), Some(entry)) = (program, self.ledger.matches.get(&id)) else {
-                        continue;
-                    };
-                    let mut follower = Follower::new(program, id);
-                    entry.moves.iter().for_each(|event| follower.observe(program, event));
-                    self.temper.respond(program, &trace, &follower, &state)
-                }
-                _ => None,
-            };
-            if let Some(call) = call {
-                self.send(chain, Wei(0), call, actions)?;
-                self.tried.insert(tried);
-            }
-        }
-        Ok(())
-    }
-
-    fn settle(&mut self, chain: &mut dyn Chain, actions: &mut Vec<Action>) -> Result<(), NodeError> {
-        let decided =
-            |claim: &ClaimId| self.ledger.claims.get(claim).is_some_and(|c| c.status != ClaimStatus::Pending);
-        let mine = self.ledger.matches.iter().filter(|(_, m)| m.open && m.challenger == self.account);
-        let overtaken =
-            mine.filter(|(id, m)| decided(&m.claim) && !self.tried.contains(&Tried::Reclaim(**id)));
-        let overtaken: Vec<MatchId> = overtaken.map(|(id, _)| *id).collect();
-        for match_id in overtaken {
-            let open = chain.match_state(match_id)?.is_some_and(|view| view.state.phase < Phase::Won);
-            if open {
-                self.send(chain, Wei(0), Call::Reclaim { match_id }, actions)?;
-            }
-            self.tried.insert(Tried::Reclaim(match_id));
-        }
-        if chain.owed(self.account)? > Wei(0) {
-            self.send(chain, Wei(0), Call::Withdraw, actions)?;
-        }
-        Ok(())
-    }
-
+    /// Sends; whether it was accepted, or `None` when it failed by itself, which the tick's end tells.
     fn send(
-        &self,
+        &mut self,
         chain: &mut dyn Chain,
         value: Wei,
         call: Call,
         actions: &mut Vec<Action>,
-    ) -> Result<(), NodeError> {
+    ) -> Result<Option<bool>, NodeError> {
         match chain.send(Transaction { from: self.account, value, call: call.clone() }) {
-            Ok(receipt) => actions.push(Action::Sent(call, receipt)),
-            Err(ChainError::Refused { refusal, .. }) => actions.push(Action::Refused(call, refusal)),
-            Err(error) => return Err(error.into()),
+            Ok(receipt) => {
+                actions.push(Action::Sent(call, receipt));
+                Ok(Some(true))
+            }
+            Err(ChainError::Refused { refusal, .. }) => {
+                actions.push(Action::Refused(call, refusal));
+                Ok(Some(false))
+            }
+            Err(error) if is_its_own(&error) => {
+                self.failed.get_or_insert(error);
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends what must stand once; refused, it is tried again in a later block.
+    fn send_once(
+        &mut self,
+        chain: &mut dyn Chain,
+        what: Tried,
+        value: Wei,
+        call: Call,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), NodeError> {
+        match self.send(chain, value, call, actions)? {
+            Some(true) => self.tried.done(what),
+            Some(false) => self.rest(chain, what),
+            None => {}
         }
         Ok(())
+    }
+
+    /// Sends what harms nobody twice: a reorganisation may undo what stood, and then it is due again.
+    fn send_again(
+        &mut self,
+        chain: &mut dyn Chain,
+        what: Tried,
+        call: Call,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), NodeError> {
+        if self.send(chain, Wei(0), call, actions)?.is_some() {
+            self.rest(chain, what);
+        }
+        Ok(())
+    }
+
+    fn rest(&mut self, chain: &dyn Chain, what: Tried) {
+        self.tried.rest(what, chain.now(), chain.parameters().block_seconds);
     }
 }

@@ -1,8 +1,8 @@
 //! Whom a watchtower disputes, and how.
 
 use narrows_bisection::players::{Challenger, Choice, FirstDifference, Follower};
-use narrows_bisection::{Call, MatchState, Trace};
-use narrows_commitment::{Digest, Tile};
+use narrows_bisection::{Call, Trace};
+use narrows_commitment::{Digest, TensorRoot, Tile};
 use narrows_program::Program;
 
 /// How a challenger behaves. Every node but a test's is [`Honest`].
@@ -10,14 +10,13 @@ pub trait Temper: Send + Sync {
     /// Whether to dispute a claim whose root does (not) agree with one's own.
     fn disputes(&self, agrees: bool) -> bool;
 
-    /// The next move of a match.
-    fn respond(
-        &self,
-        program: &Program,
-        trace: &Trace,
-        follower: &Follower,
-        state: &MatchState,
-    ) -> Option<Call>;
+    /// Whether to look for a refutation in one transaction before a match is opened.
+    fn refutes(&self) -> bool {
+        true
+    }
+
+    /// The next move of a match; also asked in the executor's turn, for a challenger may know what would be shown.
+    fn respond(&self, program: &Program, trace: &Trace, follower: &Follower) -> Option<Call>;
 }
 
 /// Disputes what differs, and names the first difference.
@@ -29,14 +28,8 @@ impl Temper for Honest {
         !agrees
     }
 
-    fn respond(
-        &self,
-        program: &Program,
-        trace: &Trace,
-        follower: &Follower,
-        state: &MatchState,
-    ) -> Option<Call> {
-        Challenger { program, trace, choice: FirstDifference }.respond(follower, state)
+    fn respond(&self, program: &Program, trace: &Trace, follower: &Follower) -> Option<Call> {
+        Challenger { program, trace, choice: FirstDifference }.respond(follower)
     }
 }
 
@@ -54,17 +47,16 @@ impl Temper for Griefer {
         true
     }
 
-    fn respond(
-        &self,
-        program: &Program,
-        trace: &Trace,
-        follower: &Follower,
-        state: &MatchState,
-    ) -> Option<Call> {
+    fn refutes(&self) -> bool {
+        false
+    }
+
+    fn respond(&self, program: &Program, trace: &Trace, follower: &Follower) -> Option<Call> {
         // Which choice this is follows from how far the match has come, so that it survives a restart.
+        let state = follower.state();
         let at = usize::from(state.phase as u8) + usize::from(state.remaining);
         let turn = usize::from(self.turns.get(at % self.turns.len().max(1)).copied().unwrap_or_default());
-        Challenger { program, trace, choice: Turn(turn) }.respond(follower, state)
+        Challenger { program, trace, choice: Turn(turn) }.respond(follower)
     }
 }
 
@@ -77,8 +69,12 @@ impl Choice for Turn {
         Some(self.0 % real.max(1))
     }
 
-    fn element(&mut self, _claimed: &Tile, _own: &Tile, size: usize) -> Option<usize> {
-        Some(self.0 % (128 / size))
+    fn operator(&mut self, claimed: &[TensorRoot], _own: &[TensorRoot]) -> Option<usize> {
+        Some(self.0 % claimed.len().max(1))
+    }
+
+    fn element(&mut self, claimed: &[Tile], _own: &[Tile], size: usize) -> Option<(usize, usize)> {
+        Some((self.0 % claimed.len().max(1), self.0 % (128 / size)))
     }
 
     fn segment(&mut self, claimed: &[i64], _own: &[i64]) -> Option<usize> {

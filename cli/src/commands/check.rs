@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use narrows_bisection::Trace;
 use narrows_challenger::engine::{Backend, BurnEngine};
-use narrows_program::{LayerIndex, Program};
+use narrows_program::{OperatorIndex, Program};
 use serde_json::json;
 
 use crate::claim::{ClaimFile, unhex};
@@ -63,33 +63,43 @@ pub fn run(args: &CheckArgs, out: Output) -> Result<bool> {
             out.line(bad("  the trace root is right, the output is not: the chain refuses such a claim"))
         }
         (false, true) => out.line(bad(
-            "  the output is right, the trace is not; the layer shows in a dispute, or with the trace",
+            "  the output is right, the trace is not; the operator shows in a dispute, or with the trace",
         )),
         (false, false) => out.line(bad(
-            "  the output and the trace are wrong; the layer shows in a dispute, or with the trace",
+            "  the output and the trace are wrong; the operator shows in a dispute, or with the trace",
         )),
     }
     Ok(same && output)
 }
 
 fn compare(out: Output, program: &Program, claimed: &Trace, own: &Trace) -> bool {
-    let Some(layer) = own.first_difference(claimed) else {
+    let Some(operator) = own.first_difference(claimed) else {
         out.line(good("  the trace is right"));
         out.event("checked", json!({ "agrees": true, "own": own.root(), "claimed": claimed.root() }));
         return true;
     };
-    let element = element(program, layer, claimed, own);
-    let label = program.layer_label(layer);
-    out.line(bad(format!("  differs first in layer {layer} ({label}), element {element}")));
+    let element = element(program, operator, claimed, own);
+    let (label, (layer, _)) = (program.operator_label(operator), program.layer_of(operator));
+    out.line(bad(format!(
+        "  differs first in layer {layer}, operator {operator} ({label}), element {element}"
+    )));
+    if own.root() == claimed.root() {
+        out.line(dim(
+            "  no layer exports anything of it, so that the roots are the same: as a claim it would stand",
+        ));
+    }
     out.event(
         "checked",
-        json!({ "agrees": false, "own": own.root(), "claimed": claimed.root(), "layer": layer, "label": label, "element": element }),
+        json!({
+            "agrees": false, "own": own.root(), "claimed": claimed.root(), "layer": layer, "operator": operator,
+            "label": label, "element": element,
+        }),
     );
     false
 }
 
-fn element(program: &Program, layer: LayerIndex, claimed: &Trace, own: &Trace) -> usize {
-    let pairs = claimed.layer(layer).iter().zip(own.layer(layer));
+fn element(program: &Program, operator: OperatorIndex, claimed: &Trace, own: &Trace) -> usize {
+    let pairs = claimed.operator(operator).iter().zip(own.operator(operator));
     let byte = pairs.into_iter().position(|(a, b)| a != b).unwrap_or_default();
-    byte / program.layer(layer).dtype.bytes()
+    byte / program.operator(operator).dtype.bytes()
 }

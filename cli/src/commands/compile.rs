@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use narrows_compiler::{Graph, Options, Profile, Progress, Samples, Step};
+use narrows_compiler::{Graph, LayersOption, Options, Profile, Progress, Samples, Step};
 
 use crate::engine::Native;
 use crate::output::{Output, good};
@@ -31,6 +31,10 @@ pub struct CompileArgs {
     /// Folds of more terms than this are disputed segment by segment.
     #[arg(long, default_value_t = 1024)]
     split: u32,
+    /// Where operators are cut into layers: auto (so as to hash the fewest bytes), node, block, or a number of operators from 1
+    /// to 32.
+    #[arg(long, default_value = "auto")]
+    layers: LayersOption,
     /// Levels of a tree that one reveal covers, 1 to 6.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=6))]
     reveal_bits: u8,
@@ -79,6 +83,7 @@ pub fn run(args: &CompileArgs, out: Output) -> Result<()> {
         profile: args.profile,
         split: args.split,
         reveal_bits: args.reveal_bits,
+        layers: args.layers,
         ..Options::default()
     };
     let mut bar = Bar(None);

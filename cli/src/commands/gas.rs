@@ -4,26 +4,50 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
-use crate::gas::{Row, measure};
-use crate::output::{Output, dim, grouped};
+use crate::gas::targets::{MOVES_OF_OTHERS, WHOLES_OF_OTHERS};
+use crate::gas::{Row, Unit, measure};
+use crate::output::{Output, bad, dim, good, grouped};
 
 /// `narrows gas`.
 #[derive(Debug, Args)]
 pub struct GasArgs {}
 
-/// Plays fixed disputes and prints what every call cost.
+/// Plays fixed disputes and prints what every call cost, beside its target.
 pub fn run(_args: &GasArgs, out: Output) -> Result<()> {
     let rows = measure()?;
-    out.line(dim(format!("  {:<38}{:<30}{:>12}{:>10}", "dispute", "call", "gas", "calldata")));
-    for Row { dispute, call, gas, calldata } in &rows {
-        let bytes = calldata.map_or_else(String::new, |bytes| grouped(bytes as u128));
-        out.line(format_args!("  {dispute:<38}{call:<30}{:>12}{bytes:>10}", grouped((*gas).into())));
-        out.event("gas", json!({ "dispute": dispute, "call": call, "gas": gas, "calldata": calldata }));
+    let mut dispute = "";
+    for row in &rows {
+        if row.dispute != dispute {
+            dispute = &row.dispute;
+            out.heading(dispute);
+            out.line(dim(format!("  {:<36}{:>12}{:>10}{:>10}", "", "gas", "calldata", "target")));
+        }
+        show(out, row);
+        out.event("gas", json!(row));
     }
-    out.line(dim("  Osaka rules, whole transactions: 21,000 + calldata (with its floor) + execution."));
-    out.line(dim("  For comparison, as published or measured by others: a bisection move costs 118 k (Dave) to 440 k (BoLD),"));
     out.line(dim(
-        "  a whole dispute 0.83 M (SI-RVP), about 12 M (Dave), 27.8 M (Optimism), about 30 M (BoLD).",
+        "\n  Osaka rules, whole transactions: 21,000 + calldata (with its floor) + execution. K is the inner dimension.",
     ));
+    out.line(dim("  For comparison, as published or measured by others:"));
+    for peer in MOVES_OF_OTHERS.iter().chain(&WHOLES_OF_OTHERS) {
+        out.line(dim(format!("  {:<10} {:<48}{:>12}", peer.name, peer.what, grouped(peer.gas.into()))));
+        out.event("peer", json!({ "name": peer.name, "what": peer.what, "gas": peer.gas }));
+    }
     Ok(())
+}
+
+fn show(out: Output, row: &Row) {
+    let bytes = row.calldata.map_or_else(String::new, |bytes| grouped(bytes as u128));
+    let unit = match row.unit {
+        Unit::Gas => "",
+        Unit::Bytes => " bytes",
+        Unit::Transactions => " transactions",
+    };
+    let target = row.target.map_or_else(String::new, |target| grouped(target.into()));
+    let line = format!("  {:<36}{:>12}{bytes:>10}{target:>10}{unit}", row.what, grouped(row.amount.into()));
+    match row.target {
+        Some(target) if row.amount <= target => out.line(format_args!("{line}  {}", good("within"))),
+        Some(_) => out.line(format_args!("{line}  {}", bad("over"))),
+        None => out.line(line),
+    }
 }

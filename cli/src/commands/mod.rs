@@ -1,8 +1,14 @@
 //! The commands beside the demonstration.
 
 pub mod check;
+pub mod claims;
 pub mod compile;
+pub mod deploy;
+pub mod economics;
+pub mod executor;
 pub mod gas;
 pub mod inspect;
+pub mod job;
 pub mod replay;
 pub mod run;
+pub mod watch;

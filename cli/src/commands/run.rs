@@ -44,8 +44,16 @@ pub fn run(args: &RunArgs, out: Output) -> Result<()> {
     show(out, &program, &trace);
     let (ran, whole) = (ran.as_secs_f64() * 1e3, committed.as_secs_f64() * 1e3);
     out.line(format_args!("  trace root {}", trace.root()));
-    out.line(dim(format!("  run {ran:.2} ms, run and commit {whole:.2} ms")));
-    out.event("ran", json!({ "trace_root": trace.root(), "run_ms": ran, "run_and_commit_ms": whole }));
+    let exported = program.exported_bytes();
+    out.line(dim(format!(
+        "  run {ran:.2} ms, run and commit {whole:.2} ms; {} bytes of {} layers' exports hashed",
+        grouped(exported.into()),
+        program.layers().len()
+    )));
+    out.event(
+        "ran",
+        json!({ "trace_root": trace.root(), "run_ms": ran, "run_and_commit_ms": whole, "exported_bytes": exported }),
+    );
     if let Some(path) = &args.trace {
         files::write(path, &trace.encode(&program))?;
     }

@@ -1,33 +1,18 @@
 //! The demonstration: a model is run, a lie about it is caught, and the liar pays.
 
 mod cast;
-mod lies;
+mod model;
+mod play;
 mod scenes;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
-use clap::{Args, ValueEnum};
+use anyhow::{Result, ensure};
+use clap::Args;
 use narrows_challenger::engine::Backend;
 
+use crate::lies::Cheat;
 use crate::output::Output;
-
-/// A way to lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Cheat {
-    /// One changed accumulator in a middle layer, the rest recomputed from it.
-    Layer,
-    /// A wrong output only.
-    Output,
-    /// A doctored layer, and no answers.
-    Withhold,
-    /// One weight bit flipped.
-    Weight,
-    /// An old claim's output for a new input.
-    Copy,
-    /// No lie.
-    None,
-}
 
 /// `narrows demo`.
 #[derive(Debug, Args)]
@@ -38,6 +23,9 @@ pub struct DemoArgs {
     /// Let somebody dispute an honest claim (with --cheat none).
     #[arg(long)]
     pub griefer: bool,
+    /// Let the cheating executor hand out its trace, so that it is refuted in one transaction instead of a match.
+    #[arg(long)]
+    pub served: bool,
     /// The tensor library's backend that the watchtower re-runs claims on.
     #[arg(long, default_value = "ndarray")]
     pub backend: Backend,
@@ -51,11 +39,15 @@ pub struct DemoArgs {
 
 /// Plays it; whether every verdict was the right one.
 pub async fn run(args: &DemoArgs, out: Output) -> Result<bool> {
-    anyhow::ensure!(
+    ensure!(
         !args.griefer || args.cheat == Cheat::None,
         "--griefer disputes an honest claim: give --cheat none with it"
     );
-    let model = scenes::model(out)?;
+    ensure!(
+        !args.served || !matches!(args.cheat, Cheat::None | Cheat::Withhold),
+        "--served hands out a lie's trace: give --cheat layer, output, weight or copy with it"
+    );
+    let model = model::load(out)?;
     let temporary = tempfile::tempdir()?;
     let folder = args.chain.clone().unwrap_or_else(|| temporary.path().join("chain"));
     let mut stage = cast::Stage::new(&folder, std::sync::Arc::clone(&model.program))?;

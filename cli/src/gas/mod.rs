@@ -1,155 +1,156 @@
 //! What disputes cost: fixed programs, inputs, accounts and salts, so that the figures are the same on every machine.
 
-mod programs;
+mod cases;
+pub mod targets;
 
 use anyhow::{Context as _, Result, ensure};
-use narrows_bisection::players::{Challenger, Executor, FirstDifference, Follower};
-use narrows_bisection::{Account, BlockTime, Call, Event, MatchId, Parameters, Phase, Side, Trace, Wei};
-use narrows_commitment::keccak;
-use narrows_contracts::{Chain as _, EmbeddedChain, Receipt, Transaction};
-use narrows_executor::adversary::DoctoredLayer;
+use narrows_bisection::players::FirstDifference;
+use narrows_bisection::{Parameters, Phase};
 use narrows_executor::node::{Conduct as _, Honest};
-use narrows_program::{LayerIndex, Program};
+use narrows_program::ElementIndex;
+use serde::Serialize;
 
-const REQUESTER: Account = Account([0x51; 20]);
-const EXECUTOR: Account = Account([0x52; 20]);
-const CHALLENGER: Account = Account([0x53; 20]);
+use crate::dispute::{Spent, Venue, doctored, gas};
+use cases::Case;
+use targets::{COMMIT, MOVE, SUB_TRACE, WITNESS};
 
-/// One call's cost.
-#[derive(Debug, Clone)]
+/// What an amount counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Gas of whole transactions.
+    Gas,
+    /// Bytes.
+    Bytes,
+    /// Transactions.
+    Transactions,
+}
+
+/// One figure.
+#[derive(Debug, Clone, Serialize)]
 pub struct Row {
     /// Which dispute.
     pub dispute: String,
-    /// Which call, in which phase.
-    pub call: String,
-    /// Gas of the whole transaction.
-    pub gas: u64,
-    /// Bytes of calldata; none for sums.
+    /// Which call, in which phase; or a sum.
+    pub what: String,
+    /// How much.
+    pub amount: u64,
+    /// Of what.
+    pub unit: Unit,
+    /// Bytes of a call's calldata.
     pub calldata: Option<usize>,
-}
-
-/// A dispute to be played: the program, its input, and the lie.
-pub struct Case {
-    /// What to call it.
-    pub name: &'static str,
-    /// The program.
-    pub program: Program,
-    /// The job's canonical input.
-    pub input: Vec<u8>,
-    /// Where the claim is wrong.
-    pub layer: LayerIndex,
-    /// The wrong element.
-    pub element: usize,
+    /// The most that it should be.
+    pub target: Option<u64>,
 }
 
 /// Plays every case and gives what each call cost.
 pub fn measure() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
-    for case in programs::cases()? {
-        play(&case, &mut rows).with_context(|| case.name.to_owned())?;
+    let mut largest = 0;
+    for (index, build) in cases::cases().into_iter().enumerate() {
+        let case = build()?;
+        let witness = play(&case, index == 0, &mut rows).with_context(|| case.name.to_owned())?;
+        largest = largest.max(witness);
     }
+    let what = "largest witness of a match".to_owned();
+    let target = Some(WITNESS);
+    rows.push(Row {
+        dispute: "all".into(),
+        what,
+        amount: largest,
+        unit: Unit::Bytes,
+        calldata: None,
+        target,
+    });
     Ok(rows)
 }
 
-struct Table<'a> {
-    chain: EmbeddedChain,
-    name: &'static str,
-    rows: &'a mut Vec<Row>,
-    dispute: u64,
-    transactions: u64,
-    largest: usize,
-}
-
-impl Table<'_> {
-    fn send(&mut self, from: Account, value: Wei, phase: Option<Phase>, call: Call) -> Result<Receipt> {
-        let name = match phase {
-            Some(phase) => format!("{} ({phase:?})", call.name()),
-            None => call.name().to_owned(),
-        };
-        let receipt = self.chain.send(Transaction { from, value, call })?;
-        let (gas, calldata) = (receipt.gas_used, Some(receipt.calldata_bytes));
-        self.rows.push(Row { dispute: self.name.into(), call: name, gas, calldata });
-        Ok(receipt)
-    }
-
-    /// A call of the dispute itself, counted into its sum.
-    fn disputed(&mut self, from: Account, value: Wei, phase: Option<Phase>, call: Call) -> Result<Receipt> {
-        let receipt = self.send(from, value, phase, call)?;
-        self.dispute += receipt.gas_used;
-        self.transactions += 1;
-        self.largest = self.largest.max(receipt.calldata_bytes);
-        Ok(receipt)
-    }
-
-    fn sum(&mut self, call: &str, gas: u64) {
-        self.rows.push(Row { dispute: self.name.into(), call: call.into(), gas, calldata: None });
-    }
-}
-
-fn play(case: &Case, rows: &mut Vec<Row>) -> Result<()> {
-    let Case { program, input, .. } = case;
+/// Plays a case as a match and as a refutation, the first case as an honest claim too; gives the match's largest witness.
+fn play(case: &Case, honest: bool, rows: &mut Vec<Row>) -> Result<u64> {
+    let Case { program, input, lie, .. } = case;
     let truth = Honest.trace(program, input.clone()).map_err(anyhow::Error::msg)?;
-    let lie = DoctoredLayer { layer: case.layer, element: case.element, delta: 1 };
-    let claimed = lie.trace(program, input.clone()).map_err(anyhow::Error::msg)?;
-    let mut chain = EmbeddedChain::temporary(Parameters::default())?;
-    for account in [REQUESTER, EXECUTOR, CHALLENGER] {
-        chain.fund(account, Wei(100_000_000_000_000_000_000))?;
+    let claimed = doctored(program, input, *lie)?;
+    let element = ElementIndex(u32::try_from(lie.element)?);
+    let mut venue = Venue::new(program, Parameters::default())?;
+    if honest {
+        let job = venue.job(input)?;
+        let claim = venue.claim(job, &truth)?;
+        venue.finalise(&claim)?;
+        venue.pay_executor()?;
+        calls(case, "an honest claim", &venue.spent, rows);
     }
-    let parameters = chain.parameters();
-    let mut table = Table { chain, name: case.name, rows, dispute: 0, transactions: 0, largest: 0 };
-    let register = Call::Register {
-        header: program.header_bytes().to_vec(),
-        layers_root: program.layers_root(),
-        constants_root: program.constants_tree().root(),
-    };
-    table.send(REQUESTER, Wei(0), None, register)?;
-    let deadline = BlockTime(table.chain.now().0 + 1_000_000);
-    let salt = keccak(b"gas");
-    let job = Call::PostJob { program: program.root(), input: input.clone(), salt, deadline };
-    let receipt = table.send(REQUESTER, Wei(1_000_000), None, job)?;
-    let Some(Event::JobPosted { job, .. }) = receipt.events.first() else { anyhow::bail!("no job") };
-    let call = Call::PostClaim {
-        job: *job,
-        trace_root: claimed.root(),
-        output: claimed.output().to_vec(),
-        path: claimed.output_path(),
-    };
-    let receipt = table.send(EXECUTOR, parameters.executor_bond, None, call)?;
-    let Some(Event::ClaimPosted { claim, .. }) = receipt.events.first() else { anyhow::bail!("no claim") };
-    let open = Call::Open { claim: *claim, commitment: keccak(b"commitment") };
-    let receipt = table.disputed(CHALLENGER, parameters.challenger_bond, None, open)?;
-    let Some(Event::MatchOpened { match_id, .. }) = receipt.events.first() else { anyhow::bail!("no match") };
-    moves(&mut table, program, &claimed, &truth, *match_id)?;
-    let (gas, transactions, largest) = (table.dispute, table.transactions, table.largest);
-    table.sum(&format!("whole dispute, {transactions} transactions"), gas);
-    table.sum("largest calldata, bytes", largest as u64);
-    table.send(CHALLENGER, Wei(0), None, Call::Withdraw)?;
-    Ok(())
+
+    let job = venue.job(input)?;
+    let claim = venue.claim(job, &claimed)?;
+    let begun = venue.spent.len();
+    let fought = venue.fight(&claim, &claimed, &truth, FirstDifference)?;
+    ensure!(fought.phase == Phase::Won, "the lie won");
+    let verdict = venue.spent.len();
+    venue.settle(&claim, &fought, &truth, lie.operator, element)?;
+    let name = case.name;
+    let played = &venue.spent[begun..verdict];
+    calls(case, name, &venue.spent[begun - 2..verdict], rows);
+    let (whole, transactions) = case.whole.unzip();
+    sum(name, "whole match, opening to verdict", gas(played), Unit::Gas, whole, rows);
+    sum(
+        name,
+        "transactions, opening to verdict",
+        played.len() as u64,
+        Unit::Transactions,
+        transactions,
+        rows,
+    );
+    let witness = played.iter().map(|spent| spent.witness).max().unwrap_or_default() as u64;
+    sum(name, "largest witness", witness, Unit::Bytes, Some(WITNESS), rows);
+    let calldata = played.iter().map(|spent| spent.calldata).max().unwrap_or_default() as u64;
+    sum(name, "largest calldata", calldata, Unit::Bytes, None, rows);
+    calls(case, name, &venue.spent[verdict..], rows);
+    sum(name, "settlement", gas(&venue.spent[verdict..]), Unit::Gas, None, rows);
+
+    let job = venue.job(input)?;
+    let claim = venue.claim(job, &claimed)?;
+    let Some(refutation) = venue.refutation(&claim, &claimed, &truth) else { return Ok(witness) };
+    let begun = venue.spent.len();
+    let fought = venue.refute(&claim, &truth, refutation)?;
+    let verdict = venue.spent.len();
+    venue.settle(&claim, &fought, &truth, lie.operator, element)?;
+    let name = format!("{name}: at once");
+    calls(case, &name, &venue.spent[begun..verdict], rows);
+    let most = case.refute.map(|refute| COMMIT + refute);
+    sum(&name, "whole, commit and refute", gas(&venue.spent[begun..verdict]), Unit::Gas, most, rows);
+    calls(case, &name, &venue.spent[verdict..], rows);
+    sum(&name, "settlement", gas(&venue.spent[verdict..]), Unit::Gas, None, rows);
+    Ok(witness)
 }
 
-fn moves(
-    table: &mut Table<'_>,
-    program: &Program,
-    claimed: &Trace,
-    truth: &Trace,
-    id: MatchId,
-) -> Result<()> {
-    let mut follower = Follower::new(program, id);
-    let executor = Executor { program, trace: claimed };
-    let mut challenger = Challenger { program, trace: truth, choice: FirstDifference };
-    for _ in 0..200 {
-        let state = table.chain.match_state(id)?.context("no match")?.state;
-        let (account, call) = match state.phase.turn() {
-            Some(Side::Executor) => (EXECUTOR, executor.respond(id, &state)),
-            Some(Side::Challenger) => (CHALLENGER, challenger.respond(&follower, &state)),
-            None => {
-                ensure!(state.phase == Phase::Won, "the lie won");
-                return Ok(());
-            }
-        };
-        let call = call.with_context(|| format!("no move in {:?}", state.phase))?;
-        let receipt = table.disputed(account, Wei(0), Some(state.phase), call)?;
-        receipt.events.iter().for_each(|event| follower.observe(program, event));
+fn sum(dispute: &str, what: &str, amount: u64, unit: Unit, target: Option<u64>, rows: &mut Vec<Row>) {
+    rows.push(Row { dispute: dispute.into(), what: what.into(), amount, unit, calldata: None, target });
+}
+
+fn calls(case: &Case, dispute: &str, spent: &[Spent], rows: &mut Vec<Row>) {
+    rows.extend(spent.iter().map(|spent| Row {
+        dispute: dispute.into(),
+        what: match spent.phase {
+            Some(phase) => format!("{} ({phase:?})", spent.call),
+            None => spent.call.into(),
+        },
+        amount: spent.gas,
+        unit: Unit::Gas,
+        calldata: Some(spent.calldata),
+        target: target(case, spent),
+    }));
+}
+
+/// The most that a call should cost.
+fn target(case: &Case, spent: &Spent) -> Option<u64> {
+    match spent.call {
+        "reveal" | "revealTiles" | "pick" | "pickOperator" => Some(MOVE),
+        "subTrace" => Some(SUB_TRACE),
+        // A name without a witness is no step: partial values follow.
+        "name" if spent.witness > 0 => case.step,
+        "segment" => case.step,
+        "commit" => Some(COMMIT),
+        "refute" => case.refute,
+        _ => None,
     }
-    anyhow::bail!("the dispute does not end")
 }

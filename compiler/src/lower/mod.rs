@@ -7,7 +7,7 @@ mod segments;
 use std::collections::BTreeMap;
 
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Operand, Operator, Params, Source,
+    Constant, ConstantIndex, DType, Fold, IndexMap, Operand, Operator, OperatorIndex, Params, Source,
     TensorType, Window,
 };
 
@@ -37,15 +37,15 @@ pub(crate) struct OutputType {
 /// What the lowering of a plan gives.
 pub(crate) struct Lowered {
     pub input: Stored,
-    pub layers: Vec<Operator>,
+    pub operators: Vec<Operator>,
     pub constants: Vec<Constant>,
-    /// For each layer: the stage it came from, or the stage that needed it moved, and its output.
-    pub outputs: Vec<LayerOutput>,
+    /// For each operator: the stage it came from, or the stage that needed it moved, and its output.
+    pub outputs: Vec<Output>,
 }
 
-/// One layer's part in the plan.
+/// One operator's part in the plan. Stages never decrease along the operators.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct LayerOutput {
+pub(crate) struct Output {
     pub stage: usize,
     /// Whether it only puts an input of that stage in another order.
     pub is_move: bool,
@@ -58,11 +58,11 @@ struct Lowering<'a> {
     profile: Profile,
     split: u32,
     input: Stored,
-    layers: Vec<Operator>,
+    operators: Vec<Operator>,
     constants: Vec<Constant>,
     known: BTreeMap<(u8, Vec<u8>), ConstantIndex>,
-    outputs: Vec<LayerOutput>,
-    /// The layer that each stage ended in.
+    outputs: Vec<Output>,
+    /// What each stage ended in.
     made: Vec<Stored>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn lower(
         profile,
         split,
         input,
-        layers: Vec::new(),
+        operators: Vec::new(),
         constants: Vec::new(),
         known: BTreeMap::new(),
         outputs: Vec::new(),
@@ -92,13 +92,13 @@ pub(crate) fn lower(
         lowering.stage(index, stage, types[index])?;
     }
     lowering.finish(plan);
-    let Lowering { layers, constants, outputs, .. } = lowering;
-    Ok(Lowered { input, layers, constants, outputs })
+    let Lowering { operators, constants, outputs, .. } = lowering;
+    Ok(Lowered { input, operators, constants, outputs })
 }
 
 impl Lowering<'_> {
     fn stage(&mut self, index: usize, stage: &Stage, output: OutputType) -> Result<(), CompileError> {
-        let (mut layer, layout) = match &stage.kind {
+        let (mut operator, layout) = match &stage.kind {
             Kind::Conv { weights, bias, groups, window } => {
                 self.conv(index, stage, (weights, bias), *groups, window, output)?
             }
@@ -118,28 +118,28 @@ impl Lowering<'_> {
             }
             _ => output,
         };
-        layer.dtype = output.dtype;
-        layer.lo = bound(stage.low, output);
-        layer.hi = bound(stage.high, output);
-        let stored = self.push(index, false, layer, output, layout);
+        operator.dtype = output.dtype;
+        operator.lo = bound(stage.low, output);
+        operator.hi = bound(stage.high, output);
+        let stored = self.push(index, false, operator, output, layout);
         self.made.push(stored);
         Ok(())
     }
 
-    /// Adds a layer whose operands are set.
+    /// Adds an operator whose operands are set.
     fn push(
         &mut self,
         stage: usize,
         is_move: bool,
-        mut layer: Operator,
+        mut operator: Operator,
         output: OutputType,
         layout: Layout,
     ) -> Stored {
-        layer.split = segments::split(&layer, self.split, |source| self.tensor(source));
-        let source = Source::Layer(LayerIndex(narrow(self.layers.len())));
+        operator.split = segments::split(&operator, self.split, |source| self.tensor(source));
+        let source = Source::Operator(OperatorIndex(narrow(self.operators.len())));
         let stored = Stored { source, dtype: output.dtype, scale: output.scale, layout };
-        self.layers.push(layer);
-        self.outputs.push(LayerOutput { stage, is_move, stored });
+        self.operators.push(operator);
+        self.outputs.push(Output { stage, is_move, stored });
         stored
     }
 
@@ -184,10 +184,7 @@ impl Lowering<'_> {
                 TensorType { dtype: self.input.dtype, elements: self.input.layout.elements() as u64 }
             }
             Source::Constant(index) => self.constants[index.0 as usize].tensor(),
-            Source::Layer(index) => {
-                let layer = &self.layers[index.0 as usize];
-                TensorType { dtype: layer.dtype, elements: layer.elements() }
-            }
+            Source::Operator(index) => self.operators[index.0 as usize].tensor(),
         }
     }
 

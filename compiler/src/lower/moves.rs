@@ -107,7 +107,7 @@ impl Lowering<'_> {
         Ok((op, layout))
     }
 
-    /// Adds a layer that copies a tensor into ONNX's order of elements.
+    /// Adds an operator that copies a tensor into ONNX's order of elements.
     pub(super) fn plain_copy(&mut self, stage: usize, stored: Stored) -> Stored {
         let [channels, height, width] = stored.layout.0;
         let out = [channels, height, width];
@@ -116,7 +116,7 @@ impl Lowering<'_> {
         self.copy(stage, stored, out, steps, layout)
     }
 
-    /// Adds a layer that copies a tensor, its output dimensions and the steps over its input given.
+    /// Adds an operator that copies a tensor, its output dimensions and the steps over its input given.
     fn copy(
         &mut self,
         stage: usize,

@@ -9,8 +9,9 @@ const TILE: u64 = 128;
 /// the program is made; here the split is only chosen.
 pub(super) fn split(op: &Operator, most: u32, tensor: impl Fn(Source) -> TensorType) -> u32 {
     let fits = |terms: u64| {
-        std::iter::once(&op.a)
-            .chain(&op.b)
+        let few = rows(op, terms) <= limits::MAX_STEP_ROWS;
+        let mut operands = std::iter::once(&op.a).chain(&op.b);
+        few && operands
             .all(|operand| tiles(op, operand, tensor(operand.source), terms) <= limits::MAX_STEP_TILES)
     };
     let most = u64::from(most.clamp(1, limits::MAX_SPLIT));
@@ -30,11 +31,15 @@ pub(super) fn split(op: &Operator, most: u32, tensor: impl Fn(Source) -> TensorT
 
 /// The most tiles of an operand that `terms` neighbouring terms touch.
 fn tiles(op: &Operator, operand: &Operand, tensor: TensorType, terms: u64) -> u64 {
-    let row = u64::from(op.red[2]);
-    let all_rows = u64::from(op.red[0]) * u64::from(op.red[1]);
-    let rows = if row >= op.terms() { 1 } else { all_rows.min(terms.div_ceil(row) + 1) };
-    let in_row = row.min(terms);
+    let in_row = u64::from(op.red[2]).min(terms);
     let step = u64::from(operand.map.red[2]) * operand.dtype.bytes() as u64;
     let per_row = if step >= TILE { in_row } else { (in_row - 1) * step / TILE + 2 };
-    tensor.tiles().min(rows.saturating_mul(per_row))
+    tensor.tiles().min(rows(op, terms).saturating_mul(per_row))
+}
+
+/// The most runs over the innermost reduction that they touch.
+fn rows(op: &Operator, terms: u64) -> u64 {
+    let row = u64::from(op.red[2]);
+    let all = u64::from(op.red[0]) * u64::from(op.red[1]);
+    if row >= op.terms() { 1 } else { all.min(terms.div_ceil(row) + 1) }
 }

@@ -14,9 +14,9 @@ pub struct Naive;
 impl Engine for Naive {
     fn run(&self, program: &Program, input: &[u8]) -> Result<Vec<Vec<u8>>, String> {
         let mut outputs: Vec<Vec<u8>> = Vec::new();
-        for op in program.layers() {
+        for op in program.operators() {
             let tensors = Tensors { program, input, outputs: &outputs };
-            let output = run_layer(op, &tensors).ok_or("an address is out of range")?;
+            let output = run_operator(op, &tensors).ok_or("an address is out of range")?;
             outputs.push(output);
         }
         Ok(outputs)
@@ -34,13 +34,13 @@ impl Tensors<'_> {
         let bytes = match operand.source {
             Source::Input => self.input,
             Source::Constant(index) => &self.program.constant(index).bytes,
-            Source::Layer(index) => self.outputs.get(index.0 as usize)?,
+            Source::Operator(index) => self.outputs.get(index.0 as usize)?,
         };
         operand.dtype.read(bytes, usize::try_from(address).ok()?)
     }
 }
 
-fn run_layer(op: &Operator, tensors: &Tensors<'_>) -> Option<Vec<u8>> {
+fn run_operator(op: &Operator, tensors: &Tensors<'_>) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let [o0, o1, o2, o3] = op.out.map(i64::from);
     for e in 0..o0 * o1 * o2 * o3 {

@@ -15,9 +15,10 @@ macro_rules! refusals {
 
 refusals! {
     IRegistry: BadHeader;
-    IGame: UnknownProgram UnknownJob UnknownClaim UnknownMatch Exists JobClosed ClaimClosed WrongPhase WrongState
-        WrongLength WrongValue WrongCount WrongIndex WrongDescriptor WrongStatement NotYourMove TooLate NotYet
-        BadOpening PaddingHonest OutOfRange FoldMismatch WitnessMissing WitnessExtra NothingOwed TransferFailed;
+    IGame: UnknownProgram UnknownJob UnknownClaim UnknownMatch UnknownCommitment Exists JobClosed ClaimClosed
+        WrongPhase WrongState WrongLength WrongValue WrongCount WrongIndex WrongDescriptor WrongStatement NotYourMove
+        TooLate NotYet BadOpening BadSignature PaddingHonest OutOfRange FoldMismatch WitnessMissing WitnessExtra
+        NoFault NoReward NotBetter NotACopy NothingOwed TransferFailed;
 }
 
 /// The refusal that revert data names; `None` when it is not exactly a selector of one.

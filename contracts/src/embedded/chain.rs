@@ -1,15 +1,18 @@
 //! The embedded chain behind the seam.
 
-use narrows_bisection::{Account, BlockTime, ClaimId, JobId, MatchId, Parameters, Wei};
+use narrows_bisection::{
+    Account, BlockTime, ClaimId, JobId, MatchId, Parameters, Registered, StateHash, Wei,
+};
+use narrows_commitment::{Digest, ProgramRoot};
 use revm::primitives::{Address, TxKind};
 
 use super::evm::{Execution, Message};
 use super::records::{Head, LogRecord};
 use super::store::Change;
 use super::{EmbeddedChain, succeed, wei};
-use crate::bindings::{self, Target};
-use crate::views::{self, ClaimView, JobView, MatchView};
-use crate::{Chain, ChainError, LoggedEvent, MAX_EVENTS, Receipt, Transaction, is_payable};
+use crate::bindings;
+use crate::views::{self, ClaimView, JobView};
+use crate::{Chain, ChainError, LoggedEvent, MAX_EVENTS, Receipt, Transaction};
 
 impl Chain for EmbeddedChain {
     fn parameters(&self) -> Parameters {
@@ -30,15 +33,11 @@ impl Chain for EmbeddedChain {
 
     fn send(&mut self, tx: Transaction) -> Result<Receipt, ChainError> {
         let name = tx.call.name();
-        if tx.value.0 > 0 && !is_payable(&tx.call) {
+        if tx.value.0 > 0 && !tx.call.is_payable() {
             return Err(ChainError::NotPayable { call: name });
         }
         let (target, data) = bindings::encode(&tx.call);
-        let to = match target {
-            Target::Registry => self.config.registry,
-            Target::Game => self.config.game,
-        };
-        let to = TxKind::Call(Address::new(to.0));
+        let to = TxKind::Call(Address::new(self.account_of(target).0));
         let message = Message { name, from: tx.from, to, value: tx.value, data: &data };
         let Execution { result, state } = self.execute(&message)?;
         let (gas_used, logs) = (result.tx_gas_used(), result.logs().to_vec());
@@ -55,8 +54,8 @@ impl Chain for EmbeddedChain {
             head.logs += 1;
         }
         self.write(change, head)?;
-        let (block, time) = (head.block, head.time);
-        Ok(Receipt { events, gas_used, calldata_bytes: data.len(), block, time })
+        let Head { block, time, base_fee, .. } = head;
+        Ok(Receipt { events, gas_used, calldata_bytes: data.len(), block, time, base_fee })
     }
 
     fn events_from(&self, cursor: u64) -> Result<Vec<LoggedEvent>, ChainError> {
@@ -68,16 +67,24 @@ impl Chain for EmbeddedChain {
         (cursor..end).map(logged).collect()
     }
 
+    fn program(&self, program: ProgramRoot) -> Result<Option<Registered>, ChainError> {
+        self.ask(&views::program(program))
+    }
+
     fn job(&self, job: JobId) -> Result<Option<JobView>, ChainError> {
         self.ask(&views::job(job))
+    }
+
+    fn entry(&self, job: JobId, number: u64) -> Result<Option<Digest>, ChainError> {
+        self.ask(&views::entry(job, number))
     }
 
     fn claim(&self, claim: ClaimId) -> Result<Option<ClaimView>, ChainError> {
         self.ask(&views::claim(claim))
     }
 
-    fn match_state(&self, id: MatchId) -> Result<Option<MatchView>, ChainError> {
-        self.ask(&views::match_of(id))
+    fn match_state(&self, id: MatchId) -> Result<Option<StateHash>, ChainError> {
+        self.ask(&views::match_state(id))
     }
 
     fn owed(&self, account: Account) -> Result<Wei, ChainError> {

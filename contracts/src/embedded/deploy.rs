@@ -1,11 +1,12 @@
 //! The first block: all contracts, from a fixed account, so that their addresses are always the same.
 
-use narrows_bisection::{Account, BlockTime, Parameters, Wei};
+use narrows_bisection::{Account, Parameters, Wei};
 use revm::ExecuteEvm;
 use revm::context::result::{ExecutionResult, Output};
 use revm::primitives::TxKind;
 use revm::state::EvmState;
 
+use super::records::Head;
 use super::{CHAIN_ID, Config, Message, Store, machine, run, succeed};
 use crate::{ChainError, artifacts};
 
@@ -16,9 +17,9 @@ const DEPLOYER: Account = Account(*b"narrows embedded 001");
 pub(super) fn deploy(
     store: &Store,
     parameters: Parameters,
-    time: BlockTime,
+    head: &Head,
 ) -> Result<(Config, EvmState), ChainError> {
-    let mut evm = machine(store, 0, time);
+    let mut evm = machine(store, head.block, head);
     let mut create = |name, data: &[u8], nonce| {
         let message = Message { name, from: DEPLOYER, to: TxKind::Create, value: Wei(0), data };
         let result = run(&mut evm, &message, nonce)?;

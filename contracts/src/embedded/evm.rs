@@ -1,16 +1,19 @@
 //! One transaction through revm, under Osaka's rules.
 
-use narrows_bisection::{Account, BlockTime, Wei};
+use std::marker::PhantomData;
+
+use narrows_bisection::{Account, Wei};
 use revm::context::result::{EVMError, ExecResultAndState, ExecutionResult, HaltReason, InvalidTransaction};
-use revm::context::{BlockEnv, TxEnv};
+use revm::context::{BlockEnv, ContextSetters, TxEnv};
 use revm::database_interface::WrapDatabaseRef;
-use revm::handler::MainnetContext;
+use revm::handler::{EvmTr, Handler, MainnetContext, validation};
 use revm::primitives::hardfork::SpecId;
 use revm::primitives::{Address, Bytes, TxKind, U256, eip7825};
 use revm::state::EvmState;
-use revm::{Context, ExecuteEvm, MainBuilder, MainContext, MainnetEvm};
+use revm::{Context, MainBuilder, MainContext, MainnetEvm};
 
-use super::{CHAIN_ID, Store};
+use super::records::Head;
+use super::{CHAIN_ID, StorageError, Store};
 use crate::ChainError;
 
 /// The most gas that a transaction may have (EIP-7825); every transaction here is given all of it.
@@ -24,6 +27,26 @@ pub(super) type Execution = ExecResultAndState<ExecutionResult<HaltReason>, EvmS
 
 type Evm<'a> = MainnetEvm<MainnetContext<WrapDatabaseRef<&'a Store>>>;
 
+/// Why an execution cannot even begin.
+type Invalid = EVMError<StorageError, InvalidTransaction>;
+
+/// Runs transactions that pay nothing for gas although blocks have a base fee, which contracts read.
+struct Unpaid<'a>(PhantomData<&'a Store>);
+
+impl<'a> Handler for Unpaid<'a> {
+    type Evm = Evm<'a>;
+    type Error = Invalid;
+    type HaltReason = HaltReason;
+
+    /// As on every chain, except that the gas price is not held to the base fee.
+    fn validate_env(&self, evm: &mut Self::Evm) -> Result<(), Invalid> {
+        let base_fee = std::mem::take(&mut evm.ctx.block.basefee);
+        let checked = validation::validate_env(evm.ctx());
+        evm.ctx.block.basefee = base_fee;
+        checked
+    }
+}
+
 /// A message to the machine.
 pub(super) struct Message<'a> {
     /// What is done, for errors.
@@ -34,12 +57,13 @@ pub(super) struct Message<'a> {
     pub data: &'a [u8],
 }
 
-/// The machine in block `block` at `time`.
-pub(super) fn machine(store: &Store, block: u64, time: BlockTime) -> Evm<'_> {
+/// The machine in block `block`, at the time and the base fee of `head`.
+pub(super) fn machine<'a>(store: &'a Store, block: u64, head: &Head) -> Evm<'a> {
     let environment = BlockEnv {
         number: U256::from(block),
-        timestamp: U256::from(time.0),
+        timestamp: U256::from(head.time.0),
         gas_limit: BLOCK_GAS,
+        basefee: u64::try_from(head.base_fee.0).expect("checked when it is set and when it is read"),
         ..BlockEnv::default()
     };
     Context::mainnet()
@@ -69,10 +93,11 @@ pub(super) fn run(
         .gas_price(0)
         .build()
         .map_err(|error| ChainError::Nonsense(format!("{}: {error:?}", message.name)))?;
-    evm.transact_one(tx).map_err(|error| explain(message, error))
+    evm.ctx.set_tx(tx);
+    Unpaid(PhantomData).run(evm).map_err(|error| explain(message, error))
 }
 
-fn explain(message: &Message<'_>, error: EVMError<super::StorageError>) -> ChainError {
+fn explain(message: &Message<'_>, error: Invalid) -> ChainError {
     match error {
         EVMError::Database(error) => ChainError::Storage(error),
         EVMError::Transaction(InvalidTransaction::LackOfFundForMaxFee { balance, .. }) => {

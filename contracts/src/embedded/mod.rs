@@ -2,8 +2,8 @@
 //!
 //! Every transaction is a block of its own. The time of a block is the chain's clock, which moves only by
 //! [`EmbeddedChain::advance`]. Gas is counted as on a public chain (intrinsic gas, the calldata floor of EIP-7623, the
-//! limit of EIP-7825) and reported, but it has no price, so that money moves only as the protocol says. A call that
-//! is refused leaves no block and no trace. The same calls give the same addresses, identifiers and gas.
+//! limit of EIP-7825) and reported, but nobody pays for it, so that money moves only as the protocol says; blocks have
+//! a base fee all the same, which contracts read and [`EmbeddedChain::set_base_fee`] sets. A call that is refused leaves no block and no trace. The same calls give the same addresses, identifiers and gas.
 
 mod chain;
 mod config;
@@ -35,6 +35,9 @@ use crate::views::Question;
 
 /// The embedded chain's number: no public chain's.
 pub const CHAIN_ID: u64 = 0x4e52_5753;
+
+/// The base fee of a new chain: 1 gwei.
+const BASE_FEE: Wei = Wei(1_000_000_000);
 
 /// The clock stays below this, so that every end of a window fits the 40 bits that a match keeps of a time.
 const END_OF_TIME: u64 = 1 << 39;
@@ -102,8 +105,8 @@ impl EmbeddedChain {
         if start.0 >= END_OF_TIME {
             return Err(ChainError::Overflow("the clock"));
         }
-        let head = Head { block: 0, time: start, logs: 0 };
-        let (config, state) = deploy::deploy(&store, parameters, start)?;
+        let head = Head { block: 0, time: start, logs: 0, base_fee: BASE_FEE };
+        let (config, state) = deploy::deploy(&store, parameters, &head)?;
         let mut change = Change::default();
         change.state(&state);
         change.config(&config);
@@ -140,6 +143,23 @@ impl EmbeddedChain {
         self.write(Change::default(), Head { time, ..self.head })
     }
 
+    /// The base fee of the next block, in wei a gas.
+    #[must_use]
+    pub const fn base_fee(&self) -> Wei {
+        self.head.base_fee
+    }
+
+    /// Sets the base fee of the blocks from now on: what a lost challenge is reckoned by (PROTOCOL 4.8).
+    ///
+    /// # Errors
+    /// When it is 2^64 wei or more, or the disk fails.
+    pub fn set_base_fee(&mut self, base_fee: Wei) -> Result<(), ChainError> {
+        if u64::try_from(base_fee.0).is_err() {
+            return Err(ChainError::Overflow("the base fee"));
+        }
+        self.write(Change::default(), Head { base_fee, ..self.head })
+    }
+
     /// The number of the last block.
     #[must_use]
     pub const fn block(&self) -> u64 {
@@ -162,15 +182,23 @@ impl EmbeddedChain {
     /// Executes in the block after the last; nothing is written.
     fn execute(&self, message: &Message<'_>) -> Result<Execution, ChainError> {
         let nonce = self.store.account(Address::new(message.from.0))?.nonce;
-        let mut evm = machine(&self.store, self.head.block + 1, self.head.time);
+        let mut evm = machine(&self.store, self.head.block + 1, &self.head);
         let result = run(&mut evm, message, nonce)?;
         Ok(Execution::new(result, evm.finalize()))
     }
 
-    /// Asks `Game` without changing anything.
+    /// The account of a contract.
+    const fn account_of(&self, target: Target) -> Account {
+        match target {
+            Target::Registry => self.config.registry,
+            Target::Game => self.config.game,
+        }
+    }
+
+    /// Asks a contract without changing anything.
     fn ask<T>(&self, question: &Question<T>) -> Result<T, ChainError> {
-        let to = TxKind::Call(Address::new(self.config.game.0));
-        let Question { name, data, read } = question;
+        let Question { target, name, data, read } = question;
+        let to = TxKind::Call(Address::new(self.account_of(*target).0));
         let message = Message { name, from: VIEWER, to, value: Wei(0), data };
         let answer = succeed(name, self.execute(&message)?.result)?;
         Ok(read(&answer)?)

@@ -1,13 +1,13 @@
 //! How the embedded chain's state is written: strict, and never trusted when read back.
 
-use narrows_bisection::BlockTime;
+use narrows_bisection::{BlockTime, Wei};
 use revm::primitives::{Address, B256, Bytes, Log, LogData, U256};
 use revm::state::AccountInfo;
 
 use super::StorageError;
 
 /// The layout's version, the first byte of the head.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Topics that a log may have; the EVM has no more.
 const MAX_TOPICS: usize = 4;
 
@@ -20,6 +20,8 @@ pub(super) struct Head {
     pub time: BlockTime,
     /// Logs so far.
     pub logs: u64,
+    /// What `block.basefee` answers in the next block; below 2^64.
+    pub base_fee: Wei,
 }
 
 /// One log and where it was made.
@@ -61,7 +63,7 @@ impl<'a> Reader<'a> {
 impl Head {
     pub fn encode(&self) -> Vec<u8> {
         let numbers = [self.block, self.time.0, self.logs].map(u64::to_be_bytes).concat();
-        [vec![VERSION], numbers].concat()
+        [&[VERSION], &numbers[..], &self.base_fee.0.to_be_bytes()].concat()
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, StorageError> {
@@ -69,9 +71,16 @@ impl Head {
         if reader.take()? != [VERSION] {
             return Err(StorageError::Corrupt("head"));
         }
-        let head =
-            Self { block: reader.number()?, time: BlockTime(reader.number()?), logs: reader.number()? };
+        let head = Self {
+            block: reader.number()?,
+            time: BlockTime(reader.number()?),
+            logs: reader.number()?,
+            base_fee: Wei(u128::from_be_bytes(reader.take()?)),
+        };
         reader.end()?;
+        if u64::try_from(head.base_fee.0).is_err() {
+            return Err(StorageError::Corrupt("head"));
+        }
         Ok(head)
     }
 }
@@ -133,7 +142,7 @@ mod tests {
 
     #[test]
     fn records_survive_their_encoding_and_no_other_length_is_read() {
-        let head = Head { block: 7, time: BlockTime(1 << 33), logs: 3 };
+        let head = Head { block: 7, time: BlockTime(1 << 33), logs: 3, base_fee: Wei(u128::from(u64::MAX)) };
         assert_eq!(Head::decode(&head.encode()), Ok(head));
         let info = AccountInfo {
             balance: U256::MAX,
@@ -162,9 +171,12 @@ mod tests {
         refuses(&log, &|bytes| LogRecord::decode(bytes).is_ok(), 0..log.len() - 4);
         assert!(Head::decode(&[&head[..], &[0]].concat()).is_err());
         assert!(decode_account(&[&info[..], &[0]].concat()).is_err());
-        let mut wrong = head;
-        wrong[0] = 2;
-        assert_eq!(Head::decode(&wrong), Err(StorageError::Corrupt("head")));
+        // An older layout, and a base fee that no block holds.
+        for at in [0, head.len() - 9] {
+            let mut wrong = head.clone();
+            wrong[at] = 1;
+            assert_eq!(Head::decode(&wrong), Err(StorageError::Corrupt("head")));
+        }
         let mut topics = log;
         topics[56] = 5;
         assert_eq!(LogRecord::decode(&topics), Err(StorageError::Corrupt("log")));

@@ -7,9 +7,10 @@ use std::path::Path;
 use narrows_bisection::{Account, BlockTime, Call, JobId, Parameters, Refusal, Wei};
 use narrows_commitment::{Digest, LayersRoot, ProgramRoot};
 use revm::DatabaseRef;
-use revm::primitives::{Address, U256};
+use revm::primitives::{Address, TxKind, U256};
 use revm::state::{self, AccountInfo, EvmState, EvmStorageSlot, TransactionId};
 
+use super::evm::Message;
 use super::records::Head;
 use super::store::{Change, Store};
 use super::{EmbeddedChain, StorageError};
@@ -27,7 +28,7 @@ fn change(number: u64) -> Change {
     }
     let mut change = Change::default();
     change.state(&EvmState::from_iter([(Address::repeat_byte(1), account)]));
-    change.head(&Head { block: number, time: BlockTime(number), logs: 0 });
+    change.head(&Head { block: number, time: BlockTime(number), logs: 0, base_fee: Wei(1) });
     change
 }
 
@@ -150,13 +151,45 @@ fn probe(path: &Path) -> Vec<ChainError> {
 }
 
 fn register(from: Account) -> Transaction {
-    // One layer, one constant, i8 in and out, b = 1, four elements.
+    // Version 2, one layer, one operator, i8 in and out, b = 1, four elements, work 4.
     let mut header = vec![0; 64];
-    for (at, value) in [(3, 1), (7, 1), (11, 1), (12, 1), (13, 1), (14, 1), (19, 4), (23, 4)] {
+    for (at, value) in [(3, 2), (7, 1), (11, 1), (12, 1), (13, 1), (14, 1), (19, 4), (23, 4), (31, 4)] {
         header[at] = value;
     }
-    let (layers_root, constants_root) = (LayersRoot::default(), Digest::default());
-    Transaction { from, value: Wei(0), call: Call::Register { header, layers_root, constants_root } }
+    Transaction { from, value: Wei(0), call: Call::Register { header, layers_root: LayersRoot::default() } }
+}
+
+#[test]
+fn the_base_fee_is_the_operator_s_to_set_and_is_kept() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut chain =
+        EmbeddedChain::create(folder.path(), Parameters::default(), BlockTime(1)).expect("a chain");
+    assert_eq!(chain.base_fee(), Wei(1_000_000_000));
+    for fee in [0, 7, u128::from(u64::MAX)] {
+        chain.set_base_fee(Wei(fee)).expect("set");
+        // An account without money sends all the same, and the receipt names the fee.
+        let receipt = chain.send(register(Account([9; 20]))).expect("registered");
+        assert_eq!((receipt.base_fee, chain.balance(Account([9; 20]))), (Wei(fee), Ok(Wei(0))));
+    }
+    let above = Wei(1 << 64);
+    assert_eq!(chain.set_base_fee(above), Err(ChainError::Overflow("the base fee")));
+    drop(chain);
+    let chain = EmbeddedChain::open(folder.path()).expect("the chain");
+    assert_eq!(chain.base_fee(), Wei(u128::from(u64::MAX)));
+}
+
+#[test]
+fn contracts_see_the_base_fee() {
+    // BASEFEE, PUSH0, MSTORE, PUSH1 32, PUSH0, RETURN: a constructor that leaves the base fee as its code.
+    const CODE: [u8; 7] = [0x48, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3];
+    let mut chain = EmbeddedChain::temporary(Parameters::default()).expect("a chain");
+    for fee in [0, 1, 50_000_000_000, u64::MAX] {
+        chain.set_base_fee(Wei(u128::from(fee))).expect("set");
+        let message =
+            Message { name: "code", from: Account([9; 20]), to: TxKind::Create, value: Wei(0), data: &CODE };
+        let result = chain.execute(&message).expect("executed").result;
+        assert_eq!(U256::from_be_slice(result.output().expect("code")), U256::from(fee));
+    }
 }
 
 #[test]

@@ -2,13 +2,11 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use narrows_bisection::{
-    Account, BlockTime, Call, ClaimId, Event, JobId, MatchId, Parameters, Refusal, StateHash, Wei,
-};
+use narrows_bisection::{Account, BlockTime, Call, ClaimId, Event, JobId, Parameters, Posted, Wei};
 use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree, keccak};
 use narrows_contracts::{Chain, ChainError, EmbeddedChain, Receipt, Transaction};
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Meta, Operand, Operator, Params, Program,
+    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
     ProgramParts, Source, TensorType, Window, record,
 };
 
@@ -23,6 +21,9 @@ pub const RICH: Wei = Wei(10_000_000_000_000_000_000);
 pub const INPUT: [u8; 4] = [1, 2, 3, 4];
 /// A linear layer of the rows (0 1 2 3), (4 5 6 7), (8 9 10 11), then the maximum of each element and the one before it.
 pub const OUTPUT: [u8; 3] = [20, 60, 100];
+
+/// What hides the executor's commitment.
+pub const SALT: Digest = Digest([5; 32]);
 
 /// A linear layer of two segments and a maximum with a window.
 pub fn program() -> Program {
@@ -54,7 +55,7 @@ pub fn program() -> Program {
         fold: Fold::Max,
         out: [3, 1, 1, 1],
         red: [2, 1, 1],
-        a: Operand { source: Source::Layer(LayerIndex(0)), dtype: DType::I8, map: IndexMap::default() },
+        a: Operand { source: Source::Operator(OperatorIndex(0)), dtype: DType::I8, map: IndexMap::default() },
         windows: [Window { limit: 3, stride: 1, out_step: 1, red_step: 1, offset: 1 }, Window::default()],
         pad: -128,
         b: None,
@@ -62,7 +63,8 @@ pub fn program() -> Program {
     };
     let parts = ProgramParts {
         input: TensorType { dtype: DType::I8, elements: 4 },
-        layers: vec![linear, pool],
+        operators: vec![linear, pool],
+        groups: vec![1, 1],
         constants: vec![
             Constant { dtype: DType::I8, bytes: (0..12).collect() },
             Constant { dtype: DType::Params, bytes: record::encode(0, 2, 1).to_vec() },
@@ -133,14 +135,6 @@ impl World {
         self.try_send(from, value, call).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
-    /// Sends what must be refused.
-    pub fn refused(&mut self, from: Account, value: Wei, call: Call) -> Refusal {
-        match self.try_send(from, value, call) {
-            Err(ChainError::Refused { refusal, .. }) => refusal,
-            other => panic!("not a refusal: {other:?}"),
-        }
-    }
-
     /// All that a caller can see.
     pub fn state(&self) -> (u64, BlockTime, usize, Vec<Wei>) {
         let chain = &self.chain;
@@ -165,7 +159,6 @@ impl World {
         Call::Register {
             header: self.program.header_bytes().to_vec(),
             layers_root: self.program.layers_root(),
-            constants_root: self.program.constants_tree().root(),
         }
     }
 
@@ -195,61 +188,62 @@ impl World {
         self.job_id(salt)
     }
 
-    pub fn post_claim(&self, job: JobId) -> Call {
-        let trace = trace();
-        let (trace_root, path) = (TraceRoot(trace.root()), trace.path(1));
-        Call::PostClaim { job, trace_root, output: OUTPUT.to_vec(), path }
+    /// What the executor claims about `job`.
+    pub fn posted(&self, job: JobId) -> Posted {
+        let output_root = TensorRoot(Tree::of_bytes(&OUTPUT).root());
+        Posted { job, executor: EXECUTOR, trace_root: TraceRoot(trace().root()), output_root }
     }
 
-    pub fn claim_id(&self, job: JobId, executor: Account) -> ClaimId {
+    /// The commitment to that, and what goes with it.
+    pub fn commit_claim(&self, job: JobId) -> (Wei, Call) {
+        let Posted { trace_root, output_root, .. } = self.posted(job);
+        let words = [SALT.0, address(EXECUTOR), job.0.0, trace_root.0.0, output_root.0.0];
+        // Less than 2^30 terms at this price still cost a wei.
         let parameters = self.chain.parameters();
-        let parameters_hash = hash(&[
-            number(parameters.window_seconds.into()),
-            number(parameters.executor_clock_seconds.into()),
-            number(parameters.challenger_clock_seconds.into()),
-            number(parameters.grace_seconds.into()),
-            number(parameters.slack_seconds.into()),
-            number(parameters.executor_bond.0),
-            number(parameters.challenger_bond.0),
-        ]);
+        let work = u128::from(self.program.header().work);
+        let fee = (work * parameters.work_price.0).div_ceil(1 << 30);
+        let stake = Wei(parameters.executor_bond.0 + fee);
+        (stake, Call::CommitClaim { job, commitment: hash(&words) })
+    }
+
+    /// The claim that was committed to at `committed_at`.
+    pub fn post_claim(&self, job: JobId, committed_at: BlockTime) -> Call {
+        let Posted { trace_root, .. } = self.posted(job);
+        let (output, path) = (OUTPUT.to_vec(), trace().path(1));
+        Call::PostClaim { job, number: 0, committed_at, salt: SALT, trace_root, output, path }
+    }
+
+    pub fn claim_id(&self, job: JobId) -> ClaimId {
+        let p = self.chain.parameters();
+        let seconds = [
+            p.window_seconds,
+            p.executor_clock_seconds,
+            p.challenger_clock_seconds,
+            p.grace_seconds,
+            p.slack_seconds,
+            p.reveal_seconds,
+            p.reward_seconds,
+            p.block_seconds,
+        ];
+        let money = [p.executor_bond, p.fee_cap, p.delay_fee, p.work_price, p.attacker_budget];
+        let words =
+            seconds.map(u128::from).into_iter().chain([p.block_gas.into()]).chain(money.map(|wei| wei.0));
+        let parameters_hash = hash(&words.map(number).collect::<Vec<_>>());
+        let Posted { trace_root, output_root, .. } = self.posted(job);
         ClaimId(hash(&[
             number(u128::from(self.chain.chain_id())),
             address(self.chain.game()),
             job.0.0,
-            address(executor),
-            trace().root().0,
-            Tree::of_bytes(&OUTPUT).root().0,
+            address(EXECUTOR),
+            trace_root.0.0,
+            output_root.0.0,
             parameters_hash.0,
         ]))
-    }
-
-    /// A claim that stands.
-    pub fn claim(&mut self, job: JobId) -> ClaimId {
-        let bond = self.chain.parameters().executor_bond;
-        self.send(EXECUTOR, bond, self.post_claim(job));
-        self.claim_id(job, EXECUTOR)
-    }
-
-    /// A match that stands.
-    pub fn open(&mut self, claim: ClaimId, index: u64) -> MatchId {
-        let bond = self.chain.parameters().challenger_bond;
-        self.send(CHALLENGER, bond, Call::Open { claim, commitment: Digest([7; 32]) });
-        MatchId(hash(&[claim.0.0, number(index.into())]))
-    }
-
-    /// The hash that the next move answers.
-    pub fn state_of(&self, id: MatchId) -> StateHash {
-        self.chain.match_state(id).expect("a view").expect("a match").state.hash(id)
     }
 
     pub fn advance(&mut self, seconds: u64) {
         self.chain.advance(seconds).expect("the clock moves");
     }
-}
-
-/// The root that the contracts compute of the input.
-pub fn input_root() -> TensorRoot {
-    TensorRoot(Tree::of_bytes(&INPUT).root())
 }
 
 /// The only event of a receipt.

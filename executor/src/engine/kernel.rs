@@ -55,12 +55,10 @@ pub(super) fn dot4<A: Element, B: Element>(a: [&[A]; ROWS], b: &[B], block: Opti
 
 #[inline(always)]
 fn narrow<A: Element, B: Element>(a: A, b: B) -> i32 {
-    let (a, b): (i32, i32) = (a.into(), b.into());
-    a.wrapping_mul(b)
+    a.get().wrapping_mul(b.get())
 }
 
 #[inline(always)]
 fn wide<A: Element, B: Element>(a: A, b: B) -> i64 {
-    let (a, b): (i64, i64) = (a.into(), b.into());
-    a.wrapping_mul(b)
+    i64::from(a.get()).wrapping_mul(i64::from(b.get()))
 }

@@ -1,64 +1,84 @@
 //! Any fold by lanes: outputs that differ in o3 alone are computed side by side, one term at a time. Windows do not
 //! move along o3, so the lanes agree on which terms are inside.
 
-use narrows_program::Fold;
+use narrows_program::{DType, Fold};
 
-use super::finish::{put, requantise, tasks};
-use super::plan::Layer;
+use super::arch::Kernel;
+use super::finish::{Accumulator, finish, tame, tasks};
+use super::plan::Planned;
 use super::span::{Span, dot, row_coordinates};
-use super::values::{Element, Values, with_values};
+use super::values::{Element, View, with_view};
 
 /// Lanes that are computed at once: their accumulators stay in the first cache.
 const LANES: usize = 512;
 
-/// Evaluates `layer` into `out`. `narrow`: accumulators provably fit 32 bits.
-pub(super) fn run(layer: &Layer, a: &Values, b: Option<&Values>, narrow: bool, out: &mut [u8]) {
-    with_values!(a, a => match (b, narrow) {
-        (None, true) => single::<_, i32>(layer, a, out),
-        (None, false) => single::<_, i64>(layer, a, out),
-        (Some(b), true) => with_values!(b, b => double::<_, _, i32>(layer, a, b, out)),
-        (Some(b), false) => with_values!(b, b => double::<_, _, i64>(layer, a, b, out)),
+/// Evaluates `operator` into `out`. `narrow`: accumulators provably fit 32 bits.
+pub(super) fn run(
+    kernel: Kernel,
+    operator: &Planned,
+    a: View<'_>,
+    b: Option<View<'_>>,
+    narrow: bool,
+    out: &mut [u8],
+) {
+    if let (View::I8(a), Some(View::I8(b))) = (a, b)
+        && pairs(kernel, operator, a, b, out)
+    {
+        return;
+    }
+    with_view!(a, a => match (b, narrow) {
+        (None, true) => single::<_, i32>(kernel, operator, a, out),
+        (None, false) => single::<_, i64>(kernel, operator, a, out),
+        (Some(b), true) => with_view!(b, b => double::<_, _, i32>(kernel, operator, a, b, out)),
+        (Some(b), false) => with_view!(b, b => double::<_, _, i64>(kernel, operator, a, b, out)),
     });
 }
 
-/// What accumulators can do. Their arithmetic wraps in name only: the plan chooses a width that holds every partial
-/// accumulator of the layer.
-trait Accumulator: Copy + Send + Sync + From<i32> + Into<i64> + Ord {
-    fn plus(self, other: Self) -> Self;
-    fn times(self, other: Self) -> Self;
-}
-
-macro_rules! accumulator {
-    ($($name:ty)*) => {$(
-        impl Accumulator for $name {
-            #[inline(always)]
-            fn plus(self, other: Self) -> Self {
-                self.wrapping_add(other)
+/// Evaluates a sum of two 8-bit tensors that stand as the output does, with one record, if the operator is one; says
+/// whether it was.
+fn pairs(kernel: Kernel, operator: &Planned, a: &[[u8; 1]], b: &[[u8; 1]], out: &mut [u8]) -> bool {
+    let b_map = operator.b.as_ref().map(|b| b.map);
+    let plain = operator.fold == Fold::Pair
+        && operator.dtype == DType::I8
+        && operator.tame
+        && operator.out[..3] == [1; 3]
+        && operator.params[3] == 0
+        && operator.a.map.out[3] == 1
+        && b_map.is_some_and(|map| map.out[3] == 1);
+    let (true, Some(b_map), record) = (plain, b_map, &operator.records) else { return false };
+    let count = operator.out[3];
+    let a = a[operator.a.map.base..][..count].as_flattened();
+    let b = b[b_map.base..][..count].as_flattened();
+    let record = (record.multipliers[0], record.addends[0], record.shifts[0]);
+    let clip = (operator.lo as i32, operator.hi as i32);
+    tasks(operator, count, LANES, out, |first, out| {
+        let range = first..first + out.len();
+        let (a, b) = (&a[range.clone()], &b[range]);
+        let done = kernel.pair_alike([a, b], (operator.scale_a, operator.scale_b), record, clip, out);
+        kernel.vectorize(|| {
+            for ((a, b), out) in a[done..].iter().zip(&b[done..]).zip(&mut out[done..]) {
+                let scaled = |v: u8, scale: i32| i32::from(v.cast_signed()).wrapping_mul(scale);
+                let acc = scaled(*a, operator.scale_a).wrapping_add(scaled(*b, operator.scale_b));
+                *out = tame(acc, record, clip) as u8;
             }
-
-            #[inline(always)]
-            fn times(self, other: Self) -> Self {
-                self.wrapping_mul(other)
-            }
-        }
-    )*};
+        });
+    });
+    true
 }
-
-accumulator!(i32 i64);
 
 #[inline(always)]
 fn load<T: Element, S: Accumulator>(value: T) -> S {
-    S::from(value.into())
+    S::from(value.get())
 }
 
 /// Folds of operand a alone.
-fn single<A: Element, S: Accumulator>(layer: &Layer, a: &[A], out: &mut [u8]) {
-    let step = layer.a.map.out[3];
-    match layer.fold {
-        Fold::Max => fold(layer, out, S::from(layer.pad), |acc, at, _| {
+fn single<A: Element, S: Accumulator>(kernel: Kernel, operator: &Planned, a: &[A], out: &mut [u8]) {
+    let step = operator.a.map.out[3];
+    match operator.fold {
+        Fold::Max => fold(kernel, operator, out, S::from(operator.pad), |acc, at, _| {
             each(acc, a, at, step, |acc, a| *acc = (*acc).max(load(a)));
         }),
-        Fold::Sum => fold(layer, out, S::from(0), |acc, at, _| {
+        Fold::Sum => fold(kernel, operator, out, S::from(0), |acc, at, _| {
             each(acc, a, at, step, |acc, a| *acc = acc.plus(load(a)));
         }),
         Fold::Dot | Fold::Pair => unreachable!("legality: this fold has a b"),
@@ -66,17 +86,23 @@ fn single<A: Element, S: Accumulator>(layer: &Layer, a: &[A], out: &mut [u8]) {
 }
 
 /// Folds of operands a and b.
-fn double<A: Element, B: Element, S: Accumulator>(layer: &Layer, a: &[A], b: &[B], out: &mut [u8]) {
-    let steps = (layer.a.map.out[3], layer.b.as_ref().expect("this fold has a b").map.out[3]);
-    match layer.fold {
-        Fold::Dot => fold(layer, out, S::from(0), |acc, a_at, b_at| {
+fn double<A: Element, B: Element, S: Accumulator>(
+    kernel: Kernel,
+    operator: &Planned,
+    a: &[A],
+    b: &[B],
+    out: &mut [u8],
+) {
+    let steps = (operator.a.map.out[3], operator.b.as_ref().expect("this fold has a b").map.out[3]);
+    match operator.fold {
+        Fold::Dot => fold(kernel, operator, out, S::from(0), |acc, a_at, b_at| {
             each2(acc, (a, a_at, steps.0), (b, b_at, steps.1), |acc, a, b| {
                 *acc = acc.plus(load::<_, S>(a).times(load(b)));
             });
         }),
         Fold::Pair => {
-            let (scale_a, scale_b) = (S::from(layer.scale_a), S::from(layer.scale_b));
-            fold(layer, out, S::from(0), |acc, a_at, b_at| {
+            let (scale_a, scale_b) = (S::from(operator.scale_a), S::from(operator.scale_b));
+            fold(kernel, operator, out, S::from(0), |acc, a_at, b_at| {
                 each2(acc, (a, a_at, steps.0), (b, b_at, steps.1), |acc, a, b| {
                     *acc = load::<_, S>(a).times(scale_a).plus(load::<_, S>(b).times(scale_b));
                 });
@@ -88,49 +114,54 @@ fn double<A: Element, B: Element, S: Accumulator>(layer: &Layer, a: &[A], b: &[B
 
 /// Runs `term(accumulators, address in a, address in b)` for every inside term, and finishes.
 fn fold<S: Accumulator>(
-    layer: &Layer,
+    kernel: Kernel,
+    operator: &Planned,
     out: &mut [u8],
     start: S,
     term: impl Fn(&mut [S], usize, usize) + Sync,
 ) {
-    tasks(layer, layer.out[3], LANES, out, |first, out| task(layer, first, out, start, &term));
+    tasks(operator, operator.out[3], LANES, out, |first, out| {
+        kernel.vectorize(|| task(kernel, operator, first, out, start, &term));
+    });
 }
 
+#[inline(always)]
 fn task<S: Accumulator>(
-    layer: &Layer,
+    kernel: Kernel,
+    operator: &Planned,
     first: usize,
     out: &mut [u8],
     start: S,
     term: &impl Fn(&mut [S], usize, usize),
 ) {
-    let (width, count) = (layer.out[3], out.len() / layer.dtype.bytes());
+    let (width, count) = (operator.out[3], out.len() / operator.dtype.bytes());
     let mut lanes = [start; LANES];
     let mut done = 0;
     while done < count {
         let (row, from) = ((first + done) / width, (first + done) % width);
         let acc = &mut lanes[..LANES.min(width - from).min(count - done)];
-        let [o0, o1, o2] = row_coordinates(&layer.out, row);
+        let [o0, o1, o2] = row_coordinates(&operator.out, row);
         let o = [o0, o1, o2, from];
         acc.fill(start);
-        terms(layer, o, |a, b| term(acc, a, b));
-        let params = dot(&o, &layer.params);
-        for (lane, acc) in acc.iter().enumerate() {
-            let record = &layer.records[params + lane * layer.params[3]];
-            put(layer.dtype, out, done + lane, requantise((*acc).into(), record, layer.lo, layer.hi));
-        }
+        terms(operator, o, |a, b| term(acc, a, b));
+        let params = dot(&o, &operator.params);
+        let bytes = operator.dtype.bytes();
+        finish(kernel, operator, acc, params, &mut out[done * bytes..][..acc.len() * bytes]);
         done += acc.len();
     }
 }
 
 /// Calls `term(address in a, address in b)` for every inside term at `o`; the address in b is 0 if there is no b.
-fn terms(layer: &Layer, o: [usize; 4], mut term: impl FnMut(usize, usize)) {
-    let Some(span) = Span::new(layer, o) else { return };
-    let (b, b_red) = layer.b.as_ref().map_or((0, [0; 3]), |b| (b.map.base + dot(&o, &b.map.out), b.map.red));
+#[inline(always)]
+fn terms(operator: &Planned, o: [usize; 4], mut term: impl FnMut(usize, usize)) {
+    let Some(span) = Span::new(operator, o) else { return };
+    let (b, b_red) =
+        operator.b.as_ref().map_or((0, [0; 3]), |b| (b.map.base + dot(&o, &b.map.out), b.map.red));
     for t0 in span.t0.0..span.t0.1 {
         for t1 in span.t1.0..span.t1.1 {
             let a = span.address + (t0 - span.t0.0) * span.step[0] + (t1 - span.t1.0) * span.step[1];
             let b = b + t0 * b_red[0] + t1 * b_red[1];
-            for t2 in 0..layer.red[2] {
+            for t2 in 0..operator.red[2] {
                 term(a + t2 * span.step[2], b + t2 * b_red[2]);
             }
         }

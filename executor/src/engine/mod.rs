@@ -1,19 +1,26 @@
-//! The native engine: evaluates a whole program and keeps every layer's canonical bytes (SPEC 2).
+//! The native engine: evaluates a whole program, bit for bit as SPEC 2 says.
 //!
-//! A plan is built once for a program. A layer then runs in one of two ways, both exact and both parallel over the
-//! output: *rows* (a dot product whose a-terms serve several outputs: gathered once, then multiplied with contiguous
-//! rows of b) and *lanes* (everything else: neighbouring outputs side by side, one term at a time).
+//! A plan is built once for a program. An operator then runs in one of three ways, all exact and all parallel over the
+//! output: *gemm* (a product of matrices, by tiles in the kernel's instructions), *rows* (a dot product whose a-terms
+//! serve several outputs: gathered once, then multiplied with contiguous rows of b) and *lanes* (everything else:
+//! neighbouring outputs side by side, one term at a time). Rows and lanes are portable and define the answer; gemm
+//! needs a [`Kernel`] of this CPU and gives the same bytes.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `plan` | what a layer needs at run time: strides, merged dimensions, the way it runs |
-//! | `pack` | copies of operand b in the order in which a layer reads it |
+//! | `plan` | what an operator needs at run time: strides, merged dimensions, the way it runs |
+//! | `workspace` | memory of a run, and which outputs are kept |
+//! | `gemm` | products of matrices: geometry, packed weights, copies of operand a |
+//! | `arch` | what depends on the CPU, and all unsafe code |
+//! | `pack` | copies of operand b in the order in which rows and lanes read it |
 //! | `span` | the terms inside the windows, and where they stand |
-//! | `rows`, `lanes` | the two ways |
+//! | `rows`, `lanes` | the portable ways |
 //! | `kernel` | products of slices |
 //! | `finish` | requantisation and canonical bytes |
 
+mod arch;
 mod finish;
+mod gemm;
 mod kernel;
 mod lanes;
 mod pack;
@@ -21,14 +28,24 @@ mod plan;
 mod rows;
 mod span;
 mod values;
+mod workspace;
 
+#[cfg(test)]
+mod equal_tests;
 #[cfg(test)]
 mod tests;
 
-use narrows_program::{DType, LayerIndex, Program, Source};
+use narrows_program::{DType, OperatorIndex, Program};
 
-use plan::Layer;
-use values::{Values, with_values};
+use arch::Drive;
+pub use arch::Kernel;
+#[cfg(target_arch = "x86_64")]
+pub use arch::{Avx2, Avx512};
+use gemm::Gemm;
+use plan::{Place, Plan, Planned, Way};
+use values::{View, with_view};
+use workspace::{Pool, Scratch};
+pub use workspace::{Timing, Workspace};
 
 // Addresses of a legal program and steps between them fit 48 bits, so no sum of a few of them overflows.
 const _: () = assert!(usize::BITS >= 64, "the engine counts in 64 bits");
@@ -51,25 +68,25 @@ pub enum RunError {
         /// Type of the input's elements.
         dtype: DType,
     },
-    /// A hook changed the size of a layer's output.
+    /// A hook changed the size of an operator's output.
     #[error(
-        "the hook left {given} bytes in layer {layer}, whose output has {expected}; change bytes, not their number"
+        "the hook left {given} bytes in operator {operator}, whose output has {expected}; change bytes, not their number"
     )]
     OutputLength {
-        /// The layer.
-        layer: LayerIndex,
+        /// The operator.
+        operator: OperatorIndex,
         /// Bytes of its output.
         expected: u64,
         /// Bytes that the hook left.
         given: u64,
     },
-    /// A layer's output does not fit into memory.
+    /// An operator's output does not fit into memory.
     #[error(
-        "layer {layer} needs {bytes} bytes for its output, which this machine does not have; use a larger one"
+        "operator {operator} needs {bytes} bytes for its output, which this machine does not have; use a larger one"
     )]
     Memory {
-        /// The layer.
-        layer: LayerIndex,
+        /// The operator.
+        operator: OperatorIndex,
         /// Bytes of its output.
         bytes: u64,
     },
@@ -78,96 +95,182 @@ pub enum RunError {
 /// Evaluates one program, bit for bit as SPEC 2 says, on any machine.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    input: narrows_program::TensorType,
-    /// Operands' constants, decoded; empty for lists of records, which layers hold themselves.
-    constants: Vec<Values>,
-    layers: Vec<Layer>,
+    plan: Plan,
+    kernel: Kernel,
+    /// Scratch memory of runs that ended, for the next ones.
+    pool: Pool,
 }
 
 impl Engine {
-    /// Plans the evaluation of `program`: decodes its constants and chooses how each layer runs.
+    /// Plans the evaluation of `program` for the fastest kernel of this CPU.
     #[must_use]
     pub fn new(program: &Program) -> Self {
-        let constants: Vec<Values> =
-            program.constants().iter().map(|c| Values::decode(c.dtype, &c.bytes)).collect();
-        let layers = plan::layers(program, &constants);
-        Self { input: program.header().input, constants, layers }
+        Self::with(program, Kernel::fastest())
     }
 
-    /// Every layer's canonical output bytes, in order; the last is the program's output.
+    /// Plans the evaluation of `program` for any CPU. What this engine computes is what every engine must compute.
+    #[must_use]
+    pub fn portable(program: &Program) -> Self {
+        Self::with(program, Kernel::Portable)
+    }
+
+    /// Plans the evaluation of `program` for `kernel`: packs its weights and chooses how each operator runs.
+    #[must_use]
+    pub fn with(program: &Program, kernel: Kernel) -> Self {
+        Self { plan: Plan::new(program, kernel), kernel, pool: Pool::default() }
+    }
+
+    /// The kernel that this engine was planned for.
+    #[must_use]
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// Every operator's canonical output bytes, in order; the last is the program's output.
     ///
     /// # Errors
     /// When `input` is not the canonical bytes of the program's input tensor, or an output does not fit into memory.
     pub fn run(&self, input: &[u8]) -> Result<Vec<Vec<u8>>, RunError> {
-        self.run_with(input, &mut |_, _| {})
+        self.run_all(input, None)
     }
 
-    /// As [`Engine::run`], but calls `after` with each layer's bytes before any later layer reads them. What `after`
-    /// writes there is what later layers read: so tests and demonstrations play an executor that lies consistently.
+    /// As [`Engine::run`], but calls `after` with each operator's bytes before any later operator reads them. What `after`
+    /// writes there is what later operators read: so tests and demonstrations play an executor that lies consistently.
     ///
     /// # Errors
     /// As [`Engine::run`], and when `after` changes the number of bytes.
     pub fn run_with(
         &self,
         input: &[u8],
-        after: &mut dyn FnMut(LayerIndex, &mut Vec<u8>),
+        after: &mut dyn FnMut(OperatorIndex, &mut Vec<u8>),
     ) -> Result<Vec<Vec<u8>>, RunError> {
-        let expected = self.input.bytes();
-        if input.len() as u64 != expected {
-            let (given, elements, dtype) = (input.len() as u64, self.input.elements, self.input.dtype);
-            return Err(RunError::InputLength { expected, given, elements, dtype });
-        }
-        let input = Values::decode(self.input.dtype, input);
-        let mut outputs: Vec<Vec<u8>> = Vec::with_capacity(self.layers.len());
-        // The outputs that a later layer still reads, decoded.
-        let mut live: Vec<Option<Values>> = Vec::with_capacity(self.layers.len());
-        for (position, layer) in self.layers.iter().enumerate() {
-            let index = LayerIndex(position as u32);
-            let mut bytes = zeroed(index, layer.output_bytes())?;
-            let read = |source: Source| match source {
-                Source::Input => &input,
-                Source::Constant(constant) => &self.constants[constant.0 as usize],
-                Source::Layer(earlier) => {
-                    live[earlier.0 as usize].as_ref().expect("an output is kept until its last reader ran")
-                }
-            };
-            evaluate(layer, read(layer.a.source), layer.b.as_ref().map(|b| read(b.source)), &mut bytes);
-            after(index, &mut bytes);
-            if bytes.len() != layer.output_bytes() {
-                let (expected, given) = (layer.output_bytes() as u64, bytes.len() as u64);
-                return Err(RunError::OutputLength { layer: index, expected, given });
+        self.run_all(input, Some(after))
+    }
+
+    #[allow(clippy::type_complexity, reason = "the hook's type is public as it stands")]
+    fn run_all(
+        &self,
+        input: &[u8],
+        mut after: Option<&mut dyn FnMut(OperatorIndex, &mut Vec<u8>)>,
+    ) -> Result<Vec<Vec<u8>>, RunError> {
+        self.check(input)?;
+        let operators = &self.plan.operators;
+        let mut scratch = self.pool.take(&self.plan)?;
+        let mut outputs: Vec<Vec<u8>> = Vec::with_capacity(operators.len());
+        // Whether an output keeps what its operator's clip promises; a hook may break it.
+        let mut clipped = vec![true; operators.len()];
+        for (position, operator) in operators.iter().enumerate() {
+            let index = OperatorIndex(position as u32);
+            let mut bytes = zeroed(index, operator.output_bytes())?;
+            let operands =
+                self.operands(operator, input, |earlier| &outputs[earlier], |earlier| clipped[earlier]);
+            self.evaluate(position, operands, &mut bytes, &mut scratch);
+            if let Some(after) = &mut after {
+                after(index, &mut bytes);
+                clipped[position] = bytes.iter().all(|byte| byte.cast_signed() >= 0);
             }
-            for source in layer.sources() {
-                if let Source::Layer(earlier) = source
-                    && self.layers[earlier.0 as usize].last_reader == Some(index)
-                {
-                    live[earlier.0 as usize] = None;
-                }
+            if bytes.len() != operator.output_bytes() {
+                let (expected, given) = (operator.output_bytes() as u64, bytes.len() as u64);
+                return Err(RunError::OutputLength { operator: index, expected, given });
             }
-            live.push(layer.last_reader.map(|_| Values::decode(layer.dtype, &bytes)));
             outputs.push(bytes);
         }
+        self.pool.put(scratch);
         Ok(outputs)
     }
+
+    fn check(&self, input: &[u8]) -> Result<(), RunError> {
+        let expected = self.plan.input.bytes();
+        if input.len() as u64 == expected {
+            return Ok(());
+        }
+        let (given, elements, dtype) = (input.len() as u64, self.plan.input.elements, self.plan.input.dtype);
+        Err(RunError::InputLength { expected, given, elements, dtype })
+    }
+
+    /// An operator's operands, given the outputs before it and whether their operators' clips hold of them.
+    fn operands<'a>(
+        &'a self,
+        operator: &Planned,
+        input: &'a [u8],
+        outputs: impl Fn(usize) -> &'a [u8],
+        clipped: impl Fn(usize) -> bool,
+    ) -> Operands<'a> {
+        let read = |place: Place| match place {
+            Place::Input => input,
+            Place::Constant(index) => &self.plan.constants[index],
+            Place::Output(earlier) => outputs(earlier),
+        };
+        let unsigned = match operator.a.source {
+            Place::Output(earlier) => self.plan.operators[earlier].lo >= 0 && clipped(earlier),
+            Place::Input | Place::Constant(_) => false,
+        };
+        Operands { a: read(operator.a.source), b: operator.b.as_ref().map(|b| read(b.source)), unsigned }
+    }
+
+    /// Writes the canonical output of operator `index` for these operands.
+    fn evaluate(&self, index: usize, operands: Operands<'_>, out: &mut [u8], scratch: &mut Scratch) {
+        let operator = &self.plan.operators[index];
+        if let Way::Gemm(gemm) = &operator.way {
+            return self.product(operator, gemm, operands, out, scratch.of(index));
+        }
+        let a = View::new(operator.a.dtype, operands.a);
+        let b = operator.b.as_ref().zip(operands.b);
+        let packed = match (&operator.packed, &operator.pack, b) {
+            (None, Some(pack), Some((b, bytes))) => Some(pack.apply(View::new(b.dtype, bytes))),
+            _ => None,
+        };
+        let copy = packed.as_ref().or(operator.packed.as_ref());
+        let b = b.map(|(b, bytes)| View::new(b.dtype, copy.map_or(bytes, |copy| copy)));
+        match (&operator.way, b) {
+            (Way::Rows { block }, Some(b)) => with_view!(b, b => rows::run(operator, a, b, *block, out)),
+            (Way::Rows { .. }, None) => unreachable!("only a dot product runs by rows, and it has a b"),
+            (Way::Lanes { narrow }, b) => lanes::run(self.kernel, operator, a, b, *narrow, out),
+            (Way::Gemm(_), _) => unreachable!("products ran above"),
+        }
+    }
+
+    /// Writes the canonical output of a product of matrices.
+    fn product(
+        &self,
+        operator: &Planned,
+        gemm: &Gemm,
+        operands: Operands<'_>,
+        out: &mut [u8],
+        (copy, live): (&mut [u8], Option<&mut gemm::Weights>),
+    ) {
+        let weights = match (&gemm.weights, live, &operator.b, operands.b) {
+            (Some(weights), ..) => weights,
+            (None, Some(live), Some(b), Some(bytes)) => {
+                gemm.packing.fill(View::new(b.dtype, bytes), live);
+                live
+            }
+            _ => unreachable!("a product has a b, packed or with room to be"),
+        };
+        let change = gemm.change(operator.a.dtype, operands.unsigned);
+        let a = if gemm.reads_in_place(change) {
+            operands.a
+        } else {
+            let room = &mut copy[..gemm.copy_bytes()];
+            gemm.copy(self.kernel, change, operands.a, room);
+            room
+        };
+        let shifted = change == gemm::Change::Shifted;
+        Drive { kernel: self.kernel, operator, gemm, a, shifted, weights }.run(out);
+    }
 }
 
-fn zeroed(layer: LayerIndex, length: usize) -> Result<Vec<u8>, RunError> {
+/// What an operator reads.
+struct Operands<'a> {
+    a: &'a [u8],
+    b: Option<&'a [u8]>,
+    /// Whether no byte of a is negative.
+    unsigned: bool,
+}
+
+fn zeroed(operator: OperatorIndex, length: usize) -> Result<Vec<u8>, RunError> {
     let mut bytes = Vec::new();
-    bytes.try_reserve_exact(length).map_err(|_| RunError::Memory { layer, bytes: length as u64 })?;
+    bytes.try_reserve_exact(length).map_err(|_| RunError::Memory { operator, bytes: length as u64 })?;
     bytes.resize(length, 0);
     Ok(bytes)
-}
-
-/// Writes the canonical output of `layer` for these operands.
-fn evaluate(layer: &Layer, a: &Values, b: Option<&Values>, out: &mut [u8]) {
-    let packed = match (&layer.packed, &layer.pack, b) {
-        (None, Some(pack), Some(b)) => Some(pack.apply(b)),
-        _ => None,
-    };
-    let b = packed.as_ref().or(layer.packed.as_ref()).or(b);
-    match (layer.way, b) {
-        (plan::Way::Rows { block }, Some(b)) => with_values!(b, b => rows::run(layer, a, b, block, out)),
-        (plan::Way::Rows { .. }, None) => unreachable!("only a dot product runs by rows, and it has a b"),
-        (plan::Way::Lanes { narrow }, b) => lanes::run(layer, a, b, narrow, out),
-    }
 }

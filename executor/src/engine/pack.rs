@@ -1,7 +1,7 @@
-//! Copies of operand b in the order in which a layer reads it.
+//! Copies of operand b in the order in which an operator reads it.
 
 use super::plan::Map;
-use super::values::{Element, Values};
+use super::values::{Element, View, with_view};
 
 /// Which loops are innermost in the copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,13 +58,9 @@ impl Pack {
         self.source
     }
 
-    /// The copy.
-    pub fn apply(&self, values: &Values) -> Values {
-        match values {
-            Values::I8(v) => Values::I8(self.copy(v)),
-            Values::I16(v) => Values::I16(self.copy(v)),
-            Values::I32(v) => Values::I32(self.copy(v)),
-        }
+    /// The copy, in canonical bytes.
+    pub fn apply(&self, view: View<'_>) -> Vec<u8> {
+        with_view!(view, v => self.copy(v).into_flattened())
     }
 
     fn copy<T: Element>(&self, values: &[T]) -> Vec<T> {

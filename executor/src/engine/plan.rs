@@ -1,13 +1,26 @@
-//! What a layer needs at run time, in an order that suits its loops.
+//! What an operator needs at run time, in an order that suits its loops.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use narrows_program::{ConstantIndex, DType, Fold, IndexMap, LayerIndex, Operator, Program, Source};
+use narrows_program::{ConstantIndex, DType, Fold, IndexMap, Operator, Program, Source, TensorType};
 
+use super::arch::Kernel;
+use super::gemm::Gemm;
 use super::kernel;
 use super::pack::{Order, Pack};
-use super::values::{Record, Values};
+use super::values::{Records, View};
+
+/// A tensor, by what makes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The program's input.
+    Input,
+    /// A constant.
+    Constant(usize),
+    /// An earlier operator's output.
+    Output(usize),
+}
 
 /// An index map in machine words.
 #[derive(Debug, Clone, Copy)]
@@ -30,24 +43,26 @@ pub(super) struct Window {
 /// An operand's tensor and map.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Operand {
-    pub source: Source,
+    pub source: Place,
     pub dtype: DType,
     pub map: Map,
 }
 
-/// How a layer runs.
-#[derive(Debug, Clone, Copy)]
+/// How an operator runs.
+#[derive(Debug, Clone)]
 pub(super) enum Way {
     /// A dot product whose a does not move with o3 and whose b rows are contiguous. Products are summed in 32 bits in
     /// blocks of so many terms, or in 64 bits.
     Rows { block: Option<usize> },
     /// Outputs that differ in o3 side by side. `narrow`: an element's accumulator provably fits 32 bits.
     Lanes { narrow: bool },
+    /// A product of matrices, in the kernel's tiles.
+    Gemm(Arc<Gemm>),
 }
 
-/// A layer, planned.
+/// An operator, planned.
 #[derive(Debug, Clone)]
-pub(super) struct Layer {
+pub(super) struct Planned {
     pub fold: Fold,
     pub dtype: DType,
     pub out: [usize; 4],
@@ -59,51 +74,74 @@ pub(super) struct Layer {
     pub b: Option<Operand>,
     pub scale_a: i32,
     pub scale_b: i32,
-    pub records: Arc<[Record]>,
+    pub records: Arc<Records>,
     pub params: [usize; 4],
     pub lo: i64,
     pub hi: i64,
     pub way: Way,
-    /// How operand b is copied before the layer reads it; its map then speaks of the copy.
+    /// How operand b is copied before the operator reads it; its map then speaks of the copy.
     pub pack: Option<Pack>,
     /// The copy, if b is a constant.
-    pub packed: Option<Values>,
-    /// The last layer that reads this one's output.
-    pub last_reader: Option<LayerIndex>,
+    pub packed: Option<Vec<u8>>,
+    /// Whether accumulators, multipliers and quotients all fit 32 bits, their signs included.
+    pub tame: bool,
 }
 
-/// Plans every layer of a program.
-pub(super) fn layers(program: &Program, constants: &[Values]) -> Vec<Layer> {
-    let mut records: BTreeMap<ConstantIndex, Arc<[Record]>> = BTreeMap::new();
-    // Copies of constants may take as much room again as the constants, however many layers share one.
-    let mut room: usize = constants.iter().map(Values::len).sum();
-    let mut layers: Vec<Layer> = Vec::with_capacity(program.layers().len());
-    for (position, op) in program.layers().iter().enumerate() {
-        let list = records
-            .entry(op.params.constant)
-            .or_insert_with(|| Record::list(&program.constant(op.params.constant).bytes).into());
-        let mut layer = Layer::new(op, list.clone());
-        let elements = |source| program.parts().tensor(source).map_or(0, |t| t.elements as usize);
-        layer.choose(elements);
-        if let (Some(pack), Some(b)) = (&layer.pack, &layer.b)
-            && let Source::Constant(constant) = b.source
-            && pack.len() <= room
-        {
-            room -= pack.len();
-            layer.packed = Some(pack.apply(&constants[constant.0 as usize]));
+/// A whole program, planned.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub input: TensorType,
+    pub operators: Vec<Planned>,
+    /// Canonical bytes of the constants that some operator reads as they are; the others are empty.
+    pub constants: Vec<Vec<u8>>,
+}
+
+impl Plan {
+    /// Plans every operator of a program for `kernel`. Of the engine, this alone reads programs.
+    pub fn new(program: &Program, kernel: Kernel) -> Self {
+        let mut records: BTreeMap<ConstantIndex, Arc<Records>> = BTreeMap::new();
+        // Copies of constants may take as much room again as the constants, however many operators share one.
+        let constant = |index: usize| &program.constants()[index];
+        let mut room: usize = program.constants().iter().map(|c| c.bytes.len()).sum();
+        let elements = |place: Place| match place {
+            Place::Input => program.header().input.elements as usize,
+            Place::Constant(index) => constant(index).tensor().elements as usize,
+            Place::Output(index) => program.operators()[index].elements() as usize,
+        };
+        let mut operators: Vec<Planned> = Vec::with_capacity(program.operators().len());
+        for op in program.operators() {
+            let list = records
+                .entry(op.params.constant)
+                .or_insert_with(|| Arc::new(Records::new(program.constant(op.params.constant))));
+            let mut operator = Planned::new(op, list.clone());
+            let values = |place: Place| match place {
+                Place::Constant(index) => Some(View::new(constant(index).dtype, &constant(index).bytes)),
+                Place::Input | Place::Output(_) => None,
+            };
+            operator.choose(kernel, elements, values);
+            if let (Some(pack), Some(b)) = (&operator.pack, &operator.b)
+                && let Some(view) = values(b.source)
+                && pack.len() * b.dtype.bytes() <= room
+            {
+                room -= pack.len() * b.dtype.bytes();
+                operator.packed = Some(pack.apply(view));
+            }
+            operators.push(operator);
         }
-        for source in layer.sources() {
-            if let Source::Layer(earlier) = source {
-                layers[earlier.0 as usize].last_reader = Some(LayerIndex(position as u32));
+        let mut constants = vec![Vec::new(); program.constants().len()];
+        for source in operators.iter().flat_map(Planned::unpacked) {
+            if let Place::Constant(index) = source
+                && constants[index].is_empty()
+            {
+                constants[index].clone_from(&constant(index).bytes);
             }
         }
-        layers.push(layer);
+        Self { input: program.header().input, operators, constants }
     }
-    layers
 }
 
-impl Layer {
-    fn new(op: &Operator, records: Arc<[Record]>) -> Self {
+impl Planned {
+    fn new(op: &Operator, records: Arc<Records>) -> Self {
         let window = |w: &narrows_program::Window| Window {
             limit: i64::from(w.limit),
             stride: w.stride as usize,
@@ -114,9 +152,14 @@ impl Layer {
         let operand = |operand: &narrows_program::Operand| {
             let IndexMap { base, out, red } = operand.map;
             let map = Map { base: base as usize, out: wide(out), red: wide(red) };
-            Operand { source: operand.source, dtype: operand.dtype, map }
+            let source = match operand.source {
+                Source::Input => Place::Input,
+                Source::Constant(index) => Place::Constant(index.0 as usize),
+                Source::Operator(index) => Place::Output(index.0 as usize),
+            };
+            Operand { source, dtype: operand.dtype, map }
         };
-        let mut layer = Self {
+        let mut operator = Self {
             fold: op.fold,
             dtype: op.dtype,
             out: wide(op.out),
@@ -135,10 +178,10 @@ impl Layer {
             way: Way::Lanes { narrow: false },
             pack: None,
             packed: None,
-            last_reader: None,
+            tame: false,
         };
-        layer.merge();
-        layer
+        operator.merge();
+        operator
     }
 
     /// Joins output dimensions to the innermost one where every operand walks through them evenly. The row-major order
@@ -165,15 +208,29 @@ impl Layer {
         }
     }
 
-    /// Chooses how the layer runs; `elements` gives a tensor's size.
-    fn choose(&mut self, elements: impl Fn(Source) -> usize) {
-        let lanes = Way::Lanes { narrow: self.accumulator_bound() <= i32::MAX as u128 };
-        self.way = lanes;
+    /// Chooses how the operator runs; `elements` gives a tensor's size, `values` a constant's.
+    fn choose<'a>(
+        &mut self,
+        kernel: Kernel,
+        elements: impl Fn(Place) -> usize,
+        values: impl Fn(Place) -> Option<View<'a>>,
+    ) {
+        let bound = self.accumulator_bound();
+        let narrow = bound <= i32::MAX as u128;
+        self.tame = narrow && self.records.narrow && self.records.quotients_fit(bound);
+        self.way = Way::Lanes { narrow };
         let (Fold::Dot, Some(mut b)) = (self.fold, self.b) else { return };
         let moves = |operand: &Operand, out: &[usize; 4]| out[3] > 1 && operand.map.out[3] != 0;
         let windowed = self.windows.iter().any(|w| w.limit > 0);
         if moves(&self.a, &self.out) && !moves(&b, &self.out) && !windowed {
             std::mem::swap(&mut self.a, &mut b);
+            self.b = Some(b);
+        }
+        if let Some(gemm) =
+            Gemm::new(self, kernel, elements(self.a.source), (values(b.source), elements(b.source)))
+        {
+            self.way = Way::Gemm(Arc::new(gemm));
+            return;
         }
         if moves(&self.a, &self.out) {
             let even = matches!(b.map.out[3], 0 | 1) || self.out[3] == 1;
@@ -185,7 +242,7 @@ impl Layer {
         }
         // A copy much larger than its tensor would cost more than it saves.
         if let Some(pack) = self.pack.take_if(|pack| pack.len() > 2 * elements(b.source)) {
-            self.way = lanes;
+            self.way = Way::Lanes { narrow };
             b.map = pack.source_map();
         }
         self.b = Some(b);
@@ -205,9 +262,19 @@ impl Layer {
         }
     }
 
-    /// The tensors that the layer reads.
-    pub fn sources(&self) -> impl Iterator<Item = Source> {
+    /// The tensors that the operator reads.
+    pub fn sources(&self) -> impl Iterator<Item = Place> {
         [Some(self.a.source), self.b.map(|b| b.source)].into_iter().flatten()
+    }
+
+    /// The tensors that the operator reads as they are, not in a packed copy.
+    fn unpacked(&self) -> impl Iterator<Item = Place> {
+        let packed = match &self.way {
+            Way::Gemm(gemm) => gemm.weights.is_some(),
+            Way::Rows { .. } | Way::Lanes { .. } => self.packed.is_some(),
+        };
+        let b = self.b.map(|b| b.source).filter(|_| !packed);
+        [Some(self.a.source), b].into_iter().flatten()
     }
 
     /// Bytes of the output.

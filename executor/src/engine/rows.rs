@@ -3,9 +3,9 @@
 
 use super::finish::{put, requantise, tasks};
 use super::kernel::{self, ROWS};
-use super::plan::Layer;
+use super::plan::Planned;
 use super::span::{Span, dot, row_coordinates};
-use super::values::{Element, Values};
+use super::values::{Element, View};
 
 /// Least outputs that share a gathered row across tasks, so that gathering stays a small part.
 const LEAST_OUTPUTS: usize = 32;
@@ -13,17 +13,25 @@ const LEAST_OUTPUTS: usize = 32;
 /// Elements with more terms than this are gathered one at a time, to bound the memory of a task.
 const MANY_TERMS: usize = 1 << 16;
 
-/// Evaluates `layer` into `out`. 8-bit rows are gathered as 16 bits, the width that vector units multiply.
-pub(super) fn run<B: Element>(layer: &Layer, a: &Values, b: &[B], block: Option<usize>, out: &mut [u8]) {
+/// Evaluates `operator` into `out`. 8-bit rows are gathered as 16 bits, the width that vector units multiply.
+pub(super) fn run<B: Element>(
+    operator: &Planned,
+    a: View<'_>,
+    b: &[B],
+    block: Option<usize>,
+    out: &mut [u8],
+) {
     match a {
-        Values::I8(a) => Rows { layer, a, b, block, convert: i16::from }.run(out),
-        Values::I16(a) => Rows { layer, a, b, block, convert: |v: i16| v }.run(out),
-        Values::I32(a) => Rows { layer, a, b, block, convert: |v: i32| v }.run(out),
+        View::I8(a) => {
+            Rows { operator, a, b, block, convert: |v: [u8; 1]| i16::from(v[0].cast_signed()) }.run(out)
+        }
+        View::I16(a) => Rows { operator, a, b, block, convert: i16::from_le_bytes }.run(out),
+        View::I32(a) => Rows { operator, a, b, block, convert: i32::from_le_bytes }.run(out),
     }
 }
 
 struct Rows<'a, A, B, F> {
-    layer: &'a Layer,
+    operator: &'a Planned,
     a: &'a [A],
     b: &'a [B],
     block: Option<usize>,
@@ -50,23 +58,23 @@ struct Batch<R> {
 
 impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F> {
     fn run(&self, out: &mut [u8]) {
-        tasks(self.layer, self.layer.out[3], LEAST_OUTPUTS, out, |first, out| self.task(first, out));
+        tasks(self.operator, self.operator.out[3], LEAST_OUTPUTS, out, |first, out| self.task(first, out));
     }
 
     /// Writes the elements from `first` on that `out` has room for.
     fn task(&self, first: usize, out: &mut [u8]) {
-        let layer = self.layer;
-        let (width, count) = (layer.out[3], out.len() / layer.dtype.bytes());
-        let capacity = if layer.terms > MANY_TERMS { 1 } else { count.div_ceil(width).min(ROWS) };
-        let terms = vec![R::default(); layer.terms * capacity];
+        let operator = self.operator;
+        let (width, count) = (operator.out[3], out.len() / operator.dtype.bytes());
+        let capacity = if operator.terms > MANY_TERMS { 1 } else { count.div_ceil(width).min(ROWS) };
+        let terms = vec![R::default(); operator.terms * capacity];
         let rows = [(0, 0); ROWS];
         let mut batch = Batch { terms, capacity, rows, len: 0, b: 0, range: (0, 0), first: None };
-        let b_map = &layer.b.as_ref().expect("a dot product has a b").map;
+        let b_map = &operator.b.as_ref().expect("a dot product has a b").map;
         let mut done = 0;
         while done < count {
             let (row, from) = ((first + done) / width, (first + done) % width);
             let range = (from, width.min(from + count - done));
-            let [o0, o1, o2] = row_coordinates(&layer.out, row);
+            let [o0, o1, o2] = row_coordinates(&operator.out, row);
             let o = [o0, o1, o2, 0];
             let b = b_map.base + dot(&o, &b_map.out);
             if batch.len == batch.capacity || batch.b != b || batch.range != range {
@@ -74,7 +82,7 @@ impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F>
             }
             (batch.b, batch.range) = (b, range);
             self.gather(&mut batch, o);
-            batch.rows[batch.len] = (dot(&o, &layer.params), done);
+            batch.rows[batch.len] = (dot(&o, &operator.params), done);
             batch.len += 1;
             done += range.1 - range.0;
         }
@@ -83,16 +91,17 @@ impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F>
 
     /// Gathers the terms of a at `o` as the batch's next row, zeros (the pad of a dot product) outside the windows.
     fn gather(&self, batch: &mut Batch<R>, o: [usize; 4]) {
-        let layer = self.layer;
-        let moves = |axis: usize| layer.a.map.out[axis] > 0 || (axis < 2 && layer.windows[axis].limit > 0);
+        let operator = self.operator;
+        let moves =
+            |axis: usize| operator.a.map.out[axis] > 0 || (axis < 2 && operator.windows[axis].limit > 0);
         let what = std::array::from_fn(|axis| if moves(axis) { o[axis] } else { 0 });
         if batch.len == 0 && batch.first.replace(what) == Some(what) {
             return;
         }
-        let row = &mut batch.terms[batch.len * layer.terms..][..layer.terms];
-        let [_, r1, r2] = layer.red;
-        let Some(span) = Span::new(layer, o) else { return row.fill(R::default()) };
-        let whole = span.t0 == (0, layer.red[0]) && span.t1 == (0, r1);
+        let row = &mut batch.terms[batch.len * operator.terms..][..operator.terms];
+        let [_, r1, r2] = operator.red;
+        let Some(span) = Span::new(operator, o) else { return row.fill(R::default()) };
+        let whole = span.t0 == (0, operator.red[0]) && span.t1 == (0, r1);
         if !whole {
             row.fill(R::default());
         }
@@ -123,8 +132,8 @@ impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F>
 
     /// Computes and writes the outputs of the batch's rows, and empties it.
     fn flush(&self, batch: &mut Batch<R>, out: &mut [u8]) {
-        let (layer, terms) = (self.layer, self.layer.terms);
-        let step = layer.b.as_ref().expect("a dot product has a b").map.out[3];
+        let (operator, terms) = (self.operator, self.operator.terms);
+        let step = operator.b.as_ref().expect("a dot product has a b").map.out[3];
         let mut filled = batch.terms.chunks_exact(terms);
         let rows: [&[R]; ROWS] = std::array::from_fn(|_| filled.next().unwrap_or_default());
         for o3 in batch.range.0..batch.range.1 {
@@ -136,9 +145,9 @@ impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F>
                 ),
             };
             for (sum, (params, first)) in sums.into_iter().zip(batch.rows).take(batch.len) {
-                let record = &layer.records[params + o3 * layer.params[3]];
-                let value = requantise(sum, record, layer.lo, layer.hi);
-                put(layer.dtype, out, first + o3 - batch.range.0, value);
+                let record = &operator.records.list[params + o3 * operator.params[3]];
+                let value = requantise(sum, record, operator.lo, operator.hi);
+                put(operator.dtype, out, first + o3 - batch.range.0, value);
             }
         }
         batch.len = 0;

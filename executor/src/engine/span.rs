@@ -1,6 +1,6 @@
 //! The terms of an element that lie inside the windows, and where operand a's stand (SPEC 2.1).
 
-use super::plan::{Layer, Window};
+use super::plan::{Planned, Window};
 
 /// The first and one past the last reduction position inside a window, at output position `o`; (0, 0) for none.
 pub(super) fn inside(window: &Window, o: usize, red: usize) -> (usize, usize) {
@@ -27,17 +27,17 @@ pub(super) struct Span {
 
 impl Span {
     /// The inside terms at output position (o0, o1), with o2 and o3 too in the address; `None` if there are none.
-    pub fn new(layer: &Layer, o: [usize; 4]) -> Option<Self> {
-        let t0 = inside(&layer.windows[0], o[0], layer.red[0]);
-        let t1 = inside(&layer.windows[1], o[1], layer.red[1]);
+    pub fn new(operator: &Planned, o: [usize; 4]) -> Option<Self> {
+        let t0 = inside(&operator.windows[0], o[0], operator.red[0]);
+        let t1 = inside(&operator.windows[1], o[1], operator.red[1]);
         if t0.1 == 0 || t1.1 == 0 {
             return None;
         }
-        let map = &layer.a.map;
+        let map = &operator.a.map;
         let mut step = map.red;
         let mut address = map.base + dot(&o, &map.out);
         for (axis, first) in [t0.0, t1.0].into_iter().enumerate() {
-            let window = &layer.windows[axis];
+            let window = &operator.windows[axis];
             address += first * map.red[axis];
             if window.limit > 0 {
                 // Inside, so 0 <= v < limit, and legality bounds v * stride by the tensor's elements.

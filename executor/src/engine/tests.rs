@@ -1,13 +1,13 @@
 //! Values computed by hand. Random programs meet the oracle in `narrows-tests`.
 
 use narrows_program::{
-    Constant, ConstantIndex, Fold, IndexMap, Meta, Operand, Operator, Params, ProgramParts, TensorType,
-    record,
+    Constant, ConstantIndex, Fold, IndexMap, Meta, Operand, Operator, Params, ProgramParts, Source,
+    TensorType, record,
 };
 
 use super::*;
 
-/// One layer: a and b (if any) are tensors; `record` is every element's (bias, m, s).
+/// One operator: a and b (if any) are tensors; `record` is every element's (bias, m, s).
 struct Case {
     op: Operator,
     a: (DType, Vec<i64>),
@@ -70,7 +70,8 @@ impl Case {
         let b = self.b.as_ref().map(|b| Constant { dtype: b.0, bytes: bytes(b) });
         ProgramParts {
             input: TensorType { dtype: self.a.0, elements: self.a.1.len() as u64 },
-            layers: vec![self.op],
+            operators: vec![self.op],
+            groups: vec![1],
             constants: [Some(records), b].into_iter().flatten().collect(),
             reveal_bits: 4,
             meta: Meta::default(),
@@ -79,7 +80,12 @@ impl Case {
 
     fn run(&self) -> Vec<i64> {
         let program = Program::new(self.parts()).expect("legal");
-        let output = Engine::new(&program).run(&bytes(&self.a)).expect("the input fits").remove(0);
+        let input = bytes(&self.a);
+        let output = Engine::portable(&program).run(&input).expect("the input fits").remove(0);
+        for kernel in Kernel::available() {
+            let other = Engine::with(&program, kernel).run(&input).expect("the input fits").remove(0);
+            assert!(other == output, "{} is not the portable engine on {:?}", kernel.name(), self.op);
+        }
         (0..self.op.elements() as usize)
             .map(|i| self.op.dtype.read(&output, i).expect("an element"))
             .collect()
@@ -277,23 +283,24 @@ fn exchanged_operands_keep_their_accumulators_width() {
     assert_eq!(case.run(), [2_097_151_999, -2_097_152_000]);
 }
 
-/// Two layers that each double their input.
+/// Two operators of one layer that each double their input.
 fn doubling() -> Program {
     let mut parts = Case::new(Sum, I8, 3, 1, (I8, &[0; 3])).record(0, 4, 1).parts();
-    let mut second = parts.layers[0];
-    second.a.source = Source::Layer(LayerIndex(0));
-    parts.layers.push(second);
+    let mut second = parts.operators[0];
+    second.a.source = Source::Operator(OperatorIndex(0));
+    parts.operators.push(second);
+    parts.groups = vec![2];
     Program::new(parts).expect("legal")
 }
 
 #[test]
-fn a_hook_sees_each_layer_and_later_layers_see_the_hook() {
+fn a_hook_sees_each_operator_and_later_operators_see_the_hook() {
     let engine = Engine::new(&doubling());
     assert_eq!(engine.run(&[1, 2, 3]).expect("three bytes"), [[2, 4, 6], [4, 8, 12]]);
     let mut seen = vec![];
-    let lie = &mut |layer: LayerIndex, bytes: &mut Vec<u8>| {
-        seen.push(layer.0);
-        if layer.0 == 0 {
+    let lie = &mut |operator: OperatorIndex, bytes: &mut Vec<u8>| {
+        seen.push(operator.0);
+        if operator.0 == 0 {
             bytes[1] = 50;
         }
     };
@@ -310,7 +317,7 @@ fn wrong_sizes_are_refused() {
         assert_eq!(error, RunError::InputLength { expected: 3, given, elements: 3, dtype: I8 });
     }
     let error = engine.run_with(&[0; 3], &mut |_, bytes| bytes.push(0)).expect_err("longer");
-    assert_eq!(error, RunError::OutputLength { layer: LayerIndex(0), expected: 3, given: 4 });
+    assert_eq!(error, RunError::OutputLength { operator: OperatorIndex(0), expected: 3, given: 4 });
 }
 
 #[test]

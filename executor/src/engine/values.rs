@@ -1,55 +1,62 @@
-//! Decoded tensors.
+//! Tensors as they are stored: canonical little-endian bytes, seen as elements. Nothing is decoded or copied.
 
-use narrows_program::{DType, record};
+use narrows_program::{Constant, DType, record};
 
 /// What an element of a tensor can do.
-pub(super) trait Element: Copy + Default + Send + Sync + Into<i32> + Into<i64> {}
-
-impl<T: Copy + Default + Send + Sync + Into<i32> + Into<i64>> Element for T {}
-
-/// The elements of a tensor, in row-major order.
-#[derive(Debug, Clone)]
-pub(super) enum Values {
-    I8(Vec<i8>),
-    I16(Vec<i16>),
-    I32(Vec<i32>),
+pub(super) trait Element: Copy + Default + Send + Sync {
+    /// The number that it stands for.
+    fn get(self) -> i32;
 }
 
-/// Runs an expression generic in the element type: `with_values!(values, slice => expression)`.
-macro_rules! with_values {
-    ($values:expr, $slice:ident => $run:expr) => {
-        match $values {
-            $crate::engine::values::Values::I8(v) => {
-                let $slice = v.as_slice();
-                $run
+macro_rules! element {
+    ($($type:ty, $value:ident => $get:expr;)*) => {$(
+        impl Element for $type {
+            #[inline(always)]
+            fn get(self) -> i32 {
+                let $value = self;
+                $get
             }
-            $crate::engine::values::Values::I16(v) => {
-                let $slice = v.as_slice();
-                $run
-            }
-            $crate::engine::values::Values::I32(v) => {
-                let $slice = v.as_slice();
-                $run
-            }
+        }
+    )*};
+}
+
+element! {
+    [u8; 1], v => i32::from(v[0].cast_signed());
+    [u8; 2], v => i32::from(i16::from_le_bytes(v));
+    [u8; 4], v => i32::from_le_bytes(v);
+    i16, v => i32::from(v);
+    i32, v => v;
+}
+
+/// The elements of a tensor, in row-major order.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum View<'a> {
+    I8(&'a [[u8; 1]]),
+    I16(&'a [[u8; 2]]),
+    I32(&'a [[u8; 4]]),
+}
+
+/// Runs an expression generic in the element type: `with_view!(view, slice => expression)`.
+macro_rules! with_view {
+    ($view:expr, $slice:ident => $run:expr) => {
+        match $view {
+            $crate::engine::values::View::I8($slice) => $run,
+            $crate::engine::values::View::I16($slice) => $run,
+            $crate::engine::values::View::I32($slice) => $run,
         }
     };
 }
-pub(super) use with_values;
+pub(super) use with_view;
 
-impl Values {
-    /// Decodes canonical bytes; nothing for records.
-    pub fn decode(dtype: DType, bytes: &[u8]) -> Self {
+impl<'a> View<'a> {
+    /// Sees canonical bytes as elements of `dtype`; records are seen as nothing.
+    pub fn new(dtype: DType, bytes: &'a [u8]) -> Self {
         match dtype {
-            DType::I8 => Self::I8(bytes.iter().map(|b| b.cast_signed()).collect()),
-            DType::I16 => Self::I16(bytes.as_chunks().0.iter().map(|b| i16::from_le_bytes(*b)).collect()),
-            DType::I32 => Self::I32(bytes.as_chunks().0.iter().map(|b| i32::from_le_bytes(*b)).collect()),
-            DType::Params => Self::I8(Vec::new()),
+            DType::I8 => Self::I8(bytes.as_chunks().0),
+            DType::I16 => Self::I16(bytes.as_chunks().0),
+            DType::I32 => Self::I32(bytes.as_chunks().0),
+            DType::Params => Self::I8(&[]),
         }
-    }
-
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        with_values!(self, v => v.len())
     }
 }
 
@@ -62,12 +69,46 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// bias * m + 2^(s-1): what is added to acc * m before the shift. Legality keeps it below 2^62.
+    pub fn addend(&self) -> i64 {
+        self.bias * self.multiplier + (1 << (self.shift - 1))
+    }
+}
+
+/// A constant's records, also field by field, for loops over neighbouring ones.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub list: Vec<Record>,
+    /// Multipliers; 0 where one does not fit, and then `narrow` is false.
+    pub multipliers: Vec<i32>,
+    pub addends: Vec<i64>,
+    pub shifts: Vec<u32>,
+    /// Whether every multiplier fits 31 bits.
+    pub narrow: bool,
+}
+
+impl Records {
     /// Decodes the records of a legal program's constant.
-    pub fn list(bytes: &[u8]) -> Vec<Self> {
+    pub fn new(constant: &Constant) -> Self {
         let decode = |bytes: &[u8; 16]| {
             let (bias, multiplier, shift) = record::decode(bytes).expect("legality checked every record");
-            Self { bias, multiplier: i64::from(multiplier), shift: u32::from(shift) }
+            Record { bias, multiplier: i64::from(multiplier), shift: u32::from(shift) }
         };
-        bytes.as_chunks().0.iter().map(decode).collect()
+        let list: Vec<Record> = constant.bytes.as_chunks().0.iter().map(decode).collect();
+        let multipliers = list.iter().map(|r| i32::try_from(r.multiplier).unwrap_or(0)).collect();
+        let narrow = list.iter().all(|r| i32::try_from(r.multiplier).is_ok());
+        // Records that an operator uses are bounded (SPEC 5, bound); a product that wraps belongs to none.
+        let addends = list.iter().map(|r| r.bias.wrapping_mul(r.multiplier).wrapping_add(1 << (r.shift - 1)));
+        let addends = addends.collect();
+        let shifts = list.iter().map(|r| r.shift).collect();
+        Self { list, multipliers, addends, shifts, narrow }
+    }
+
+    /// Whether every quotient fits 32 bits, for accumulators up to this magnitude.
+    pub fn quotients_fit(&self, bound: u128) -> bool {
+        self.list.iter().all(|record| {
+            let product = (bound + u128::from(record.bias.unsigned_abs())) * record.multiplier as u128;
+            (product + (1 << (record.shift - 1))) >> record.shift <= i32::MAX as u128
+        })
     }
 }

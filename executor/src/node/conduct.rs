@@ -17,6 +17,11 @@ pub trait Conduct: Send + Sync {
     fn answers(&self) -> bool {
         true
     }
+
+    /// Whether traces are handed out to whoever asks.
+    fn serves(&self) -> bool {
+        self.answers()
+    }
 }
 
 /// Runs the model and claims what came out.

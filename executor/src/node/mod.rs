@@ -1,22 +1,37 @@
-//! The executor node: takes jobs, runs them, posts claims, answers disputes, collects what it is owed.
+//! The executor node: takes jobs, runs them, commits to claims and posts them, answers disputes, collects what it is owed.
 //!
 //! A node is a function of its inbox: it acts only on journalled events and the chain's state, so after a kill it resumes where it
 //! was, and an action that is already done is not done again.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `attempts` | what was tried, and when it may be tried again |
+//! | `claims` | jobs to commitments to claims |
+//! | `defend` | answers matches |
+//! | `settle` | finality, fees, lapsed rivals, withdrawals |
+//! | `conduct` | what the node claims: the truth, or a test's lie |
+//! | `shelf` | what it hands out about its claims |
 
+mod attempts;
+mod claims;
 mod conduct;
+mod defend;
+mod settle;
+mod shelf;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use narrows_bisection::players::Executor;
-use narrows_bisection::{
-    Account, BlockTime, Call, ClaimId, ClaimStatus, JobId, Ledger, MatchId, Side, StateHash, Trace, Wei,
-};
-use narrows_commitment::ProgramRoot;
-use narrows_contracts::{Chain, ChainError, Inbox, InboxError, Receipt, Transaction};
+use narrows_bisection::signature::SigningKey;
+use narrows_bisection::{Account, Call, ClaimId, JobId, Ledger, MatchId, StateHash, Trace, Wei};
+use narrows_commitment::{Digest, ProgramRoot, keccak};
+use narrows_contracts::{Chain, ChainError, Inbox, InboxError, LoggedEvent, Receipt, Transaction};
 use narrows_program::Program;
 
+use attempts::{Attempts, is_its_own};
+
 pub use conduct::{Conduct, Honest};
+pub use shelf::Shelf;
 
 /// Why a node stops.
 #[derive(Debug, thiserror::Error)]
@@ -37,19 +52,21 @@ pub enum NodeError {
 pub enum Action {
     /// A transaction was accepted.
     Sent(Call, Receipt),
-    /// A transaction was refused, and is not tried again in the same state.
+    /// A transaction was refused. If it is still due a block later it is tried again.
     Refused(Call, narrows_bisection::Refusal),
     /// A job was passed over, with the reason.
     Skipped(JobId, String),
 }
 
-/// What was already tried: a claim on a job, or a move in a state.
+/// What can be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tried {
-    Job(JobId),
+    Commit(JobId),
+    Post(JobId, u64),
     Move(MatchId, StateHash),
-    /// At most one attempt a second: what forbids it now may end without an event.
-    Finalise(ClaimId, BlockTime),
+    Finalise(ClaimId),
+    Award(ClaimId),
+    Lapse(JobId, u64),
 }
 
 /// An executor.
@@ -57,26 +74,52 @@ pub struct ExecutorNode {
     account: Account,
     programs: BTreeMap<ProgramRoot, Arc<Program>>,
     conduct: Arc<dyn Conduct>,
+    secret: Digest,
+    key: Option<SigningKey>,
     inbox: Inbox,
     ledger: Ledger,
     traces: BTreeMap<JobId, Arc<Trace>>,
-    tried: BTreeSet<Tried>,
+    shelf: Shelf,
+    tried: Attempts<Tried>,
+    /// The first error of this tick that was one transaction's own.
+    failed: Option<ChainError>,
 }
 
 impl ExecutorNode {
-    /// A node for `account` that serves `programs`, resuming from `journal` (see [`Inbox::open`]).
+    /// A node for `account` that serves `programs`, resuming from `journal` (see [`Inbox::open`]). `secret` hides its
+    /// commitments until they are posted: keep it, or a restarted node cannot post what it committed to.
     #[must_use]
     pub fn new(
         account: Account,
         programs: Vec<Arc<Program>>,
         conduct: Arc<dyn Conduct>,
-        journal: (Inbox, Vec<narrows_contracts::LoggedEvent>),
+        secret: Digest,
+        journal: (Inbox, Vec<LoggedEvent>),
     ) -> Self {
         let (inbox, past) = journal;
         let mut ledger = Ledger::default();
-        past.iter().for_each(|logged| ledger.observe(&logged.event));
+        past.iter().for_each(|logged| ledger.observe(logged.time, &logged.event));
         let programs = programs.into_iter().map(|program| (program.root(), program)).collect();
-        Self { account, programs, conduct, inbox, ledger, traces: BTreeMap::new(), tried: BTreeSet::new() }
+        Self {
+            account,
+            programs,
+            conduct,
+            secret,
+            key: None,
+            inbox,
+            ledger,
+            traces: BTreeMap::new(),
+            shelf: Shelf::default(),
+            tried: Attempts::default(),
+            failed: None,
+        }
+    }
+
+    /// Signs the sub-traces that it serves with the account's key.
+    #[must_use]
+    pub fn signing(mut self, key: SigningKey) -> Self {
+        self.key = Some(key);
+        self
     }
 
     /// What the node knows of the chain.
@@ -85,54 +128,38 @@ impl ExecutorNode {
         &self.ledger
     }
 
-    /// Takes new events and does everything that is due: at most one move in each match.
-    ///
-    /// # Errors
-    /// When the chain or the journal fails. Nothing is lost: the next tick, or the next process, goes on.
-    pub async fn tick(&mut self, chain: &mut dyn Chain) -> Result<Vec<Action>, NodeError> {
-        for logged in self.inbox.fetch(chain)? {
-            self.ledger.observe(&logged.event);
-        }
-        let mut actions = Vec::new();
-        self.claim_jobs(chain, &mut actions).await?;
-        self.defend(chain, &mut actions).await?;
-        self.settle(chain, &mut actions)?;
-        Ok(actions)
+    /// What the node hands out; filled when a claim is posted, emptied when it is decided.
+    #[must_use]
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
-    async fn claim_jobs(
-        &mut self,
-        chain: &mut dyn Chain,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), NodeError> {
-        let answered: BTreeSet<JobId> =
-            self.ledger.claims.values().filter(|c| c.executor == self.account).map(|c| c.job).collect();
-        let now = chain.now();
-        let due = self.ledger.jobs.iter().filter(|(id, job)| {
-            !job.closed
-                && job.deadline > now
-                && !answered.contains(id)
-                && !self.tried.contains(&Tried::Job(**id))
-        });
-        let due: Vec<JobId> = due.map(|(id, _)| *id).collect();
-        for job in due {
-            match self.trace(job).await? {
-                Ok(trace) => {
-                    let call = Call::PostClaim {
-                        job,
-                        trace_root: trace.root(),
-                        output: trace.output().to_vec(),
-                        path: trace.output_path(),
-                    };
-                    let bond = chain.parameters().executor_bond;
-                    self.send(chain, bond, call, actions)?;
-                }
-                Err(reason) => actions.push(Action::Skipped(job, reason)),
-            }
-            // Only now: an attempt that the chain or an empty purse cut short is made again.
-            self.tried.insert(Tried::Job(job));
+    /// Takes new events and does everything that is due: at most one move in each match. Disputes come first, for their
+    /// clocks run; a transaction that fails by itself stops no other.
+    ///
+    /// # Errors
+    /// When the chain or the journal fails, or a transaction did; the rest was then still done if it could be. Nothing is
+    /// lost: the next tick, or the next process, goes on.
+    pub async fn tick(&mut self, chain: &mut dyn Chain) -> Result<Vec<Action>, NodeError> {
+        for logged in self.inbox.fetch(chain)? {
+            self.ledger.observe(logged.time, &logged.event);
         }
-        Ok(())
+        let mut actions = Vec::new();
+        self.failed = None;
+        self.defend(chain, &mut actions).await?;
+        self.post_claims(chain, &mut actions).await?;
+        self.serve_claims(chain).await?;
+        self.settle(chain, &mut actions)?;
+        self.commit_claims(chain, &mut actions).await?;
+        match self.failed.take() {
+            Some(error) => Err(error.into()),
+            None => Ok(actions),
+        }
+    }
+
+    /// What hides this node's commitment to a claim on `job`.
+    fn salt(&self, job: JobId) -> Digest {
+        keccak(&[self.secret.0, job.0.0].concat())
     }
 
     /// The trace that this node claims for `job`: remembered, or computed again.
@@ -156,70 +183,62 @@ impl ExecutorNode {
         }))
     }
 
-    async fn defend(&mut self, chain: &mut dyn Chain, actions: &mut Vec<Action>) -> Result<(), NodeError> {
-        let own = |claim: &ClaimId| {
-            let entry = self.ledger.claims.get(claim);
-            entry.filter(|c| c.executor == self.account && c.status == ClaimStatus::Pending).map(|c| c.job)
-        };
-        let open = self.ledger.matches.iter().filter(|(_, m)| m.open);
-        let mine: Vec<(MatchId, JobId)> = open.filter_map(|(id, m)| Some((*id, own(&m.claim)?))).collect();
-        for (id, job) in mine {
-            let Some(view) = chain.match_state(id)? else { continue };
-            let (state, tried) = (view.state, Tried::Move(id, view.state.hash(id)));
-            if self.tried.contains(&tried) {
-                continue;
-            }
-            let overdue = state.deadline(&chain.parameters()).is_some_and(|deadline| chain.now() >= deadline);
-            let call = match state.phase.turn() {
-                Some(Side::Challenger) if overdue => Some(Call::Timeout { match_id: id }),
-                Some(Side::Executor) if !overdue && self.conduct.answers() => {
-                    let Ok(trace) = self.trace(job).await? else { continue };
-                    let program = self.ledger.jobs.get(&job).and_then(|j| self.programs.get(&j.program));
-                    let Some(program) = program else { continue };
-                    Executor { program, trace: &trace }.respond(id, &state)
-                }
-                _ => None,
-            };
-            if let Some(call) = call {
-                self.send(chain, Wei(0), call, actions)?;
-                self.tried.insert(tried);
-            }
-        }
-        Ok(())
+    fn program_of(&self, job: JobId) -> Option<Arc<Program>> {
+        self.ledger.jobs.get(&job).and_then(|entry| self.programs.get(&entry.program)).cloned()
     }
 
-    fn settle(&mut self, chain: &mut dyn Chain, actions: &mut Vec<Action>) -> Result<(), NodeError> {
-        let now = chain.now();
-        let claims = self.ledger.claims.iter();
-        let due = claims.filter(|(id, claim)| {
-            let quiet = now >= claim.window_end && self.ledger.open_matches(**id).next().is_none();
-            claim.executor == self.account
-                && claim.status == ClaimStatus::Pending
-                && (quiet || now >= claim.hard_end)
-                && !self.tried.contains(&Tried::Finalise(**id, now))
-        });
-        let due: Vec<ClaimId> = due.map(|(id, _)| *id).collect();
-        for claim in due {
-            self.send(chain, Wei(0), Call::Finalise { claim }, actions)?;
-            self.tried.insert(Tried::Finalise(claim, now));
-        }
-        if chain.owed(self.account)? > Wei(0) {
-            self.send(chain, Wei(0), Call::Withdraw, actions)?;
-        }
-        Ok(())
-    }
-
+    /// Sends; `None` when it failed by itself, which the tick's end tells.
     fn send(
-        &self,
+        &mut self,
         chain: &mut dyn Chain,
         value: Wei,
         call: Call,
         actions: &mut Vec<Action>,
-    ) -> Result<(), NodeError> {
+    ) -> Result<Option<bool>, NodeError> {
         match chain.send(Transaction { from: self.account, value, call: call.clone() }) {
-            Ok(receipt) => actions.push(Action::Sent(call, receipt)),
-            Err(ChainError::Refused { refusal, .. }) => actions.push(Action::Refused(call, refusal)),
-            Err(error) => return Err(error.into()),
+            Ok(receipt) => {
+                actions.push(Action::Sent(call, receipt));
+                Ok(Some(true))
+            }
+            Err(ChainError::Refused { refusal, .. }) => {
+                actions.push(Action::Refused(call, refusal));
+                Ok(Some(false))
+            }
+            Err(error) if is_its_own(&error) => {
+                self.failed.get_or_insert(error);
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends what must stand once; refused, it is tried again in a later block.
+    fn send_once(
+        &mut self,
+        chain: &mut dyn Chain,
+        what: Tried,
+        value: Wei,
+        call: Call,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), NodeError> {
+        match self.send(chain, value, call, actions)? {
+            Some(true) => self.tried.done(what),
+            Some(false) => self.tried.rest(what, chain.now(), chain.parameters().block_seconds),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Sends what harms nobody twice: a reorganisation may undo what stood, and then it is due again.
+    fn send_again(
+        &mut self,
+        chain: &mut dyn Chain,
+        what: Tried,
+        call: Call,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), NodeError> {
+        if self.send(chain, Wei(0), call, actions)?.is_some() {
+            self.tried.rest(what, chain.now(), chain.parameters().block_seconds);
         }
         Ok(())
     }

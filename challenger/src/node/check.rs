@@ -1,0 +1,39 @@
+//! Re-running claims.
+
+use std::time::Instant;
+
+use narrows_bisection::{ClaimId, ClaimStatus, Posted};
+use narrows_contracts::Chain;
+
+use super::{Action, NodeError, WatchtowerNode};
+
+impl WatchtowerNode {
+    /// Re-runs every pending claim once, and notes which are to be fought.
+    pub(super) async fn check_claims(
+        &mut self,
+        chain: &mut dyn Chain,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), NodeError> {
+        let now = chain.now();
+        let pending = self.ledger.claims.iter().filter(|(id, claim)| {
+            claim.status == ClaimStatus::Pending && now < claim.hard_end && !self.checked.contains(id)
+        });
+        let pending: Vec<(ClaimId, Posted)> = pending.map(|(id, claim)| (*id, claim.posted)).collect();
+        for (id, posted) in pending {
+            let begun = Instant::now();
+            match self.trace(posted.job).await? {
+                Ok(trace) => {
+                    let own = trace.root();
+                    let claimed = posted.trace_root;
+                    actions.push(Action::Checked { claim: id, claimed, own, took: begun.elapsed() });
+                    if self.temper.disputes(own == claimed) {
+                        self.wrong.insert(id);
+                    }
+                }
+                Err(reason) => actions.push(Action::Skipped(id, reason)),
+            }
+            self.checked.insert(id);
+        }
+        Ok(())
+    }
+}

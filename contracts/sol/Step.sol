@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {Arithmetic} from "./Arithmetic.sol";
+import {Descriptor} from "./Descriptor.sol";
+import {Fold} from "./Fold.sol";
+import {IGame} from "./IGame.sol";
+import {Opening, Scene, Tiles} from "./Opening.sol";
+
+/// @title One element, or one segment of it, recomputed from opened tiles (PROTOCOL 4.5).
+/// @notice Operator bytes `d` are those of a sized operator.
+library Step {
+    using Descriptor for bytes;
+    using Opening for Tiles;
+
+    /// The right value of output element `e`.
+    function element(Scene memory scene, bytes calldata d, uint256 e, IGame.Witness calldata witness)
+        internal
+        pure
+        returns (int256)
+    {
+        (Tiles memory a, Tiles memory b) = _operands(scene, d, witness);
+        Tiles memory params = Opening.open(scene, Opening.operandParams(d), witness.params);
+        return _finalise(d, e, Fold.accumulate(d, e, 0, d.terms(), a, b), params);
+    }
+
+    /// The right partial value of segment `index` of `e`.
+    function segment(Scene memory scene, bytes calldata d, uint256 e, uint256 index, IGame.Witness calldata witness)
+        internal
+        pure
+        returns (int256 value)
+    {
+        if (!Opening.isEmpty(witness.params)) revert IGame.WitnessExtra();
+        (Tiles memory a, Tiles memory b) = _operands(scene, d, witness);
+        uint256 from = index * d.split();
+        uint256 to = from + d.split();
+        if (to > d.terms()) to = d.terms();
+        value = Fold.accumulate(d, e, from, to, a, b);
+        // A legal program's partial values are below 2^62.
+        if (value != int64(value)) revert IGame.OutOfRange();
+    }
+
+    /// The value that stated partial values (be64 each, one a segment) lead to.
+    function fold(bytes calldata d, uint256 e, bytes calldata sums, IGame.Opened calldata params)
+        internal
+        pure
+        returns (int256)
+    {
+        if (sums.length != d.segments() * 8) revert IGame.WrongCount();
+        int256 acc = _combine(d, sums);
+        // A constant is opened under no root of the claim's.
+        Scene memory none;
+        return _finalise(d, e, acc, Opening.open(none, Opening.operandParams(d), params));
+    }
+
+    function _operands(Scene memory scene, bytes calldata d, IGame.Witness calldata witness)
+        private
+        pure
+        returns (Tiles memory a, Tiles memory b)
+    {
+        a = Opening.open(scene, Opening.operandA(d), witness.a);
+        if (d.bType() != 0) b = Opening.open(scene, Opening.operandB(d), witness.b);
+        else if (!Opening.isEmpty(witness.b)) revert IGame.WitnessExtra();
+    }
+
+    /// Joins the partial values of an element's segments, each below 2^62 in magnitude.
+    function _combine(bytes calldata d, bytes calldata sums) private pure returns (int256 acc) {
+        bool greatest = d.fold() == Descriptor.MAX;
+        if (greatest) acc = type(int256).min;
+        unchecked {
+            for (uint256 i; i < sums.length; i += 8) {
+                int256 sum = int64(uint64(bytes8(sums[i:i + 8])));
+                if (sum >= 1 << 62 || sum <= -1 << 62) revert IGame.OutOfRange();
+                if (!greatest) acc += sum;
+                else if (sum > acc) acc = sum;
+            }
+        }
+    }
+
+    function _finalise(bytes calldata d, uint256 e, int256 acc, Tiles memory params) private pure returns (int256) {
+        uint256 record = Fold.walk(d, Descriptor.PARAMS_MAP, Fold.coordinates(d, e));
+        (uint256 pointer,) = params.locate(record, 0);
+        return Arithmetic.requantise(acc, pointer, d.i32(Descriptor.LO), d.i32(Descriptor.HI));
+    }
+}

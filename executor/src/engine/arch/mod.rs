@@ -1,0 +1,243 @@
+//! What depends on the CPU: capability values, intrinsics, and all of the engine's unsafe code.
+//!
+//! A kernel is chosen by a value that can only be had on a CPU that has its features. Every kernel gives the portable
+//! engine's bytes.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | `avx512`, `avx2` | tiles of sums of products, and their requantisation |
+//! | `drive` | divides a product's output among threads: the one place where two threads write one buffer |
+//! | `lines` | bytes aligned as vectors are |
+#![allow(unsafe_code)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod drive;
+mod lines;
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub use avx512::Avx512;
+pub(super) use drive::{Drive, Finish};
+pub(super) use lines::Lines;
+
+/// Code for one kind of CPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kernel {
+    /// Any CPU: the definition.
+    Portable,
+    /// x86-64 with AVX2.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    /// x86-64 with AVX-512 and VNNI.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+}
+
+impl Kernel {
+    /// The kernels that this CPU runs, fastest last.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "other CPUs have one kernel")]
+        let mut kernels = vec![Self::Portable];
+        #[cfg(target_arch = "x86_64")]
+        {
+            kernels.extend(Avx2::detect().map(Self::Avx2));
+            kernels.extend(Avx512::detect().map(Self::Avx512));
+        }
+        kernels
+    }
+
+    /// The fastest kernel of this CPU.
+    #[must_use]
+    pub fn fastest() -> Self {
+        *Self::available().last().expect("the portable kernel is always there")
+    }
+
+    /// What to call it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => "AVX-512 VNNI",
+        }
+    }
+
+    /// Runs `work`, compiled for the kernel's CPU as far as it is inlined.
+    #[inline]
+    pub(super) fn vectorize(self, work: impl FnOnce()) {
+        match self {
+            Self::Portable => work(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(cpu) => cpu.vectorize(work),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(cpu) => cpu.vectorize(work),
+        }
+    }
+
+    /// Requantises accumulators that share one record (multiplier, addend, shift) to bytes clipped to (lo, hi), as far
+    /// as the kernel has vectors for; says how many it did. Quotients must fit 32 bits, and the clip 8.
+    #[inline]
+    pub(super) fn finish_alike(
+        self,
+        acc: &[i32],
+        record: (i32, i64, u32),
+        clip: (i32, i32),
+        out: &mut [u8],
+    ) -> usize {
+        match self {
+            // SAFETY: the value proves the features.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => unsafe { avx512::finish_alike(acc, record, clip, out) },
+            _ => 0,
+        }
+    }
+
+    /// Scales and adds bytes of a and b and requantises the sums as [`Self::finish_alike`] does, as far as the kernel
+    /// has vectors for; says how many it did. The scaled sums must fit 32 bits too.
+    #[inline]
+    pub(super) fn pair_alike(
+        self,
+        operands: [&[u8]; 2],
+        scales: (i32, i32),
+        record: (i32, i64, u32),
+        clip: (i32, i32),
+        out: &mut [u8],
+    ) -> usize {
+        let small = |scale: i32| scale.unsigned_abs() < 1 << 24;
+        match self {
+            // SAFETY: the value proves the features.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) if small(scales.0) && small(scales.1) => unsafe {
+                avx512::pair_alike(operands, scales, record, clip, out)
+            },
+            _ => 0,
+        }
+    }
+
+    /// The shape of the kernel's tiles, if it has any.
+    pub(super) const fn tile(self) -> Option<TileShape> {
+        match self {
+            Self::Portable => None,
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => {
+                Some(TileShape { rows: avx2::ROWS, columns: avx2::COLUMNS, lanes: 8, unsigned: false })
+            }
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => {
+                Some(TileShape { rows: avx512::ROWS, columns: avx512::COLUMNS, lanes: 16, unsigned: true })
+            }
+        }
+    }
+
+    /// Sums of products for a checked job.
+    fn multiply(self, wide: bool, job: &Job<'_>, out: &mut [i32; TILE]) {
+        job.check(wide, self);
+        match self {
+            Self::Portable => unreachable!("the portable kernel has no tiles"),
+            // SAFETY: the value proves the features, and the job was just checked.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2(_) => unsafe { avx2::multiply(job, out) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512(_) => unsafe { avx512::multiply(wide, job, out) },
+        }
+    }
+}
+
+/// A kernel's tile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TileShape {
+    /// Rows of a that are multiplied at once.
+    pub rows: usize,
+    /// Columns of b that are multiplied at once.
+    pub columns: usize,
+    /// 32-bit lanes of a vector.
+    pub lanes: usize,
+    /// Whether products of 8 bits are had directly, with a unsigned.
+    pub unsigned: bool,
+}
+
+/// Room for the largest tile.
+const TILE: usize = 14 * 32;
+
+/// Neighbouring terms of a row of a.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Segment {
+    /// Bytes from the row's beginning.
+    pub offset: usize,
+    /// Groups of 4 bytes.
+    pub groups: usize,
+}
+
+/// The terms of a pass, in the order in which a panel has them.
+#[derive(Debug, Clone)]
+pub(super) struct Segments {
+    list: Vec<Segment>,
+    reach: usize,
+    groups: usize,
+}
+
+impl Segments {
+    pub fn new(list: Vec<Segment>) -> Self {
+        let reach = list.iter().map(|s| s.offset + 4 * s.groups).max().unwrap_or(0);
+        let groups = list.iter().map(|s| s.groups).sum();
+        Self { list, reach, groups }
+    }
+
+    fn list(&self) -> &[Segment] {
+        &self.list
+    }
+
+    /// Groups in all segments.
+    pub fn groups(&self) -> usize {
+        self.groups
+    }
+}
+
+/// One tile's sums of products.
+struct Job<'a> {
+    /// Operand a as the kernel reads it.
+    a: &'a [u8],
+    /// Byte offsets of the tile's rows.
+    rows: &'a [usize],
+    segments: &'a Segments,
+    /// The tile's columns of b: for each group, 4 bytes of each column.
+    panel: &'a [u8],
+    /// What the sums begin with.
+    start: &'a [i32],
+    /// How far ahead columns are asked for, in bytes.
+    ahead: usize,
+}
+
+impl Job<'_> {
+    /// That nothing outside the slices is read; kept in release, for the tiles rest on it.
+    fn check(&self, _wide: bool, kernel: Kernel) {
+        let shape = kernel.tile().expect("a kernel with tiles");
+        let furthest = self.rows.iter().copied().max().unwrap_or(0);
+        assert!((1..=shape.rows).contains(&self.rows.len()), "a tile has at most {} rows", shape.rows);
+        assert!(furthest + self.segments.reach <= self.a.len(), "a row leaves operand a");
+        assert!(self.segments.groups * shape.columns * 4 <= self.panel.len(), "a pass leaves its panel");
+        assert!(self.start.len() >= shape.columns, "a sum for every column to begin with");
+    }
+}
+
+/// How a tile's columns are requantised.
+struct Columns<'a> {
+    /// Columns of the output in this tile.
+    count: usize,
+    /// For as many columns as a vector has lanes: multipliers, addends and shifts, each of even and odd columns.
+    table: &'a [i64],
+    lo: i32,
+    hi: i32,
+    /// Bytes of an output element.
+    width: usize,
+    /// Bytes of a row before these columns.
+    first: usize,
+}

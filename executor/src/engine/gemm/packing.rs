@@ -1,0 +1,253 @@
+//! Operand b of a product, packed for the kernel: panels of columns, and for each group of terms the 4 bytes of each
+//! column. The terms are cut into passes whose sums provably fit 32 bits.
+
+use std::ops::Range;
+
+use narrows_program::DType;
+
+use super::geometry::Geometry;
+use crate::engine::arch::{Lines, Segments, TileShape};
+use crate::engine::plan::{Map, Planned};
+use crate::engine::values::{Element, View, with_view};
+
+/// Which part of b's values a pass multiplies: 16 bits are 256 times the high part and the low part, both of 9 bits at
+/// most, so that many products of each fit 32 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Whole,
+    Low,
+    High,
+}
+
+impl Part {
+    fn of(self, value: i32) -> i32 {
+        let low = i32::from((value & 0xFF) as u8 as i8);
+        match self {
+            Self::Whole => value,
+            Self::Low => low,
+            Self::High => (value - low) >> 8,
+        }
+    }
+
+    /// The greatest magnitude of the part of a value of this type.
+    fn greatest(self, dtype: DType) -> u64 {
+        match self {
+            Self::Whole => dtype.min().unsigned_abs(),
+            Self::Low | Self::High => 128,
+        }
+    }
+}
+
+/// Terms that are summed in 32 bits.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Pass {
+    pub segments: Segments,
+    /// Groups of the panel before this pass.
+    pub first: usize,
+    /// Times 2^shift, the pass's sum is a part of the element's.
+    pub shift: u32,
+    part: Part,
+    /// The pass's groups, counted over all runs.
+    groups: Range<usize>,
+}
+
+/// The order in which b is packed.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Packing {
+    pub passes: Vec<Pass>,
+    /// Panels of a batch.
+    pub panels: usize,
+    /// Groups of a panel, over all passes.
+    pub groups: usize,
+    columns: usize,
+    count: usize,
+    /// Terms of a group: 4 of 8 bits, or 2 of 16.
+    group: usize,
+    map: Map,
+    batch: [usize; 3],
+    /// Steps in b of each term, from its column's first.
+    terms: Vec<usize>,
+    run: usize,
+}
+
+/// Packed columns.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Weights {
+    pub data: Lines,
+    /// For each batch, panel, pass and column -128 times the sum of the values: what sums begin with if a is read as
+    /// a + 128.
+    pub starts: Vec<i32>,
+}
+
+impl Packing {
+    /// The order for `operator`'s b with these tiles; `weights` are its values if they are known. `wide`: in groups of 2.
+    pub fn new(
+        operator: &Planned,
+        batch: [usize; 3],
+        geometry: &Geometry,
+        shape: &TileShape,
+        wide: bool,
+        weights: Option<View<'_>>,
+    ) -> Self {
+        let b = operator.b.as_ref().expect("a product has a b");
+        let [_, r1, r2] = operator.red;
+        let step = |t: usize| {
+            let t = [t / (r1 * r2), t / r2 % r1, t % r2];
+            (0..3).map(|i| t[i] * b.map.red[i]).sum()
+        };
+        let group = if wide { 2 } else { 4 };
+        let mut packing = Self {
+            passes: Vec::new(),
+            panels: operator.out[3].div_ceil(shape.columns),
+            groups: 0,
+            columns: shape.columns,
+            count: operator.out[3],
+            group,
+            map: b.map,
+            batch,
+            terms: (0..operator.terms).map(step).collect(),
+            run: geometry.run,
+        };
+        let limit = i32::MAX as u64 / operator.a.dtype.min().unsigned_abs();
+        let cuts = |part| packing.cuts(part, b.dtype, limit, weights);
+        let parts = match cuts(Part::Whole).filter(|cuts| cuts.len() == 1 || b.dtype == DType::I8) {
+            Some(whole) => vec![(Part::Whole, 0, whole)],
+            None => [(Part::Low, 0), (Part::High, 8)]
+                .map(|(part, shift)| (part, shift, cuts(part).expect("128 fits any sum")))
+                .to_vec(),
+        };
+        let width = 4 / group;
+        for (part, shift, cuts) in parts {
+            for groups in cuts {
+                let segments = Segments::new(geometry.segments(groups.clone(), group, width));
+                let first = packing.groups;
+                packing.groups += groups.len();
+                packing.passes.push(Pass { segments, first, shift, part, groups });
+            }
+        }
+        packing
+    }
+
+    /// Cuts all groups into ranges such that no column's magnitudes sum to more than `limit` in any; `None` if some
+    /// group's alone do.
+    fn cuts(
+        &self,
+        part: Part,
+        dtype: DType,
+        limit: u64,
+        weights: Option<View<'_>>,
+    ) -> Option<Vec<Range<usize>>> {
+        let total = self.terms.len() / self.run * self.run.div_ceil(self.group);
+        let greatest = part.greatest(dtype);
+        if self.terms.len() as u64 <= limit / greatest {
+            return Some(vec![Range { start: 0, end: total }]);
+        }
+        let mut cuts = Vec::new();
+        let mut from = 0;
+        while from < total {
+            let to = match weights {
+                Some(view) => with_view!(view, v => self.furthest(v, part, limit, from, total)),
+                None => from + (limit / greatest) as usize / self.group,
+            };
+            if to == from {
+                return None;
+            }
+            cuts.push(from..to.min(total));
+            from = to;
+        }
+        Some(cuts)
+    }
+
+    /// The end of the longest range of groups from `from` on within `limit`.
+    fn furthest<T: Element>(&self, values: &[T], part: Part, limit: u64, from: usize, total: usize) -> usize {
+        let mut end = total;
+        for column in self.columns() {
+            let mut sum = 0;
+            for group in from..end {
+                for term in self.group_terms(group) {
+                    sum += u64::from(part.of(values[column + self.terms[term]].get()).unsigned_abs());
+                }
+                if sum > limit {
+                    end = group;
+                    break;
+                }
+            }
+        }
+        end
+    }
+
+    /// Where each column of each batch begins in b.
+    fn columns(&self) -> impl Iterator<Item = usize> {
+        let batches: usize = self.batch.iter().product();
+        (0..batches).flat_map(move |batch| (0..self.count).map(move |column| self.column(batch, column)))
+    }
+
+    fn column(&self, batch: usize, column: usize) -> usize {
+        let [_, b1, b2] = self.batch;
+        let o = [batch / (b1 * b2), batch / b2 % b1, batch % b2, column];
+        self.map.base + (0..4).map(|i| o[i] * self.map.out[i]).sum::<usize>()
+    }
+
+    /// The terms of a group, fewer than its room at the end of a run.
+    fn group_terms(&self, group: usize) -> Range<usize> {
+        let each = self.run.div_ceil(self.group);
+        let (run, at) = (group / each, group % each * self.group);
+        run * self.run + at..run * self.run + (at + self.group).min(self.run)
+    }
+
+    /// Bytes of all packed panels.
+    pub fn bytes(&self) -> usize {
+        let batches: usize = self.batch.iter().product();
+        batches * self.panels * self.groups * self.columns * 4
+    }
+
+    /// Room for packed columns; nothing if memory is short.
+    pub fn room(&self) -> Option<Weights> {
+        let batches: usize = self.batch.iter().product();
+        let starts = vec![0; batches * self.panels * self.passes.len() * self.columns];
+        Some(Weights { data: Lines::zeroed(self.bytes())?, starts })
+    }
+
+    /// Packs b's values. What lies beyond the columns and the terms stays 0 and adds nothing.
+    pub fn fill(&self, view: View<'_>, weights: &mut Weights) {
+        with_view!(view, v => self.fill_from(v, weights));
+    }
+
+    fn fill_from<T: Element>(&self, values: &[T], weights: &mut Weights) {
+        let batches: usize = self.batch.iter().product();
+        let data = weights.data.bytes_mut();
+        for index in 0..batches * self.count {
+            let (batch, column) = (index / self.count, index % self.count);
+            let from = self.column(batch, column);
+            let (panel, lane) = (batch * self.panels + column / self.columns, column % self.columns);
+            for (number, pass) in self.passes.iter().enumerate() {
+                let mut sum = 0i32;
+                for (position, group) in pass.groups.clone().enumerate() {
+                    let at = (panel * self.groups + pass.first + position) * self.columns + lane;
+                    let out = &mut data[4 * at..4 * at + 4];
+                    for (i, term) in self.group_terms(group).enumerate() {
+                        let value = pass.part.of(values[from + self.terms[term]].get());
+                        sum = sum.wrapping_add(value);
+                        match self.group {
+                            4 => out[i] = value as u8,
+                            _ => out[2 * i..2 * i + 2].copy_from_slice(&(value as i16).to_le_bytes()),
+                        }
+                    }
+                }
+                let start = (panel * self.passes.len() + number) * self.columns + lane;
+                weights.starts[start] = sum.wrapping_mul(-128);
+            }
+        }
+    }
+
+    /// Of each column of each batch, the sum of its values' magnitudes, or its bound if they are not known.
+    pub fn norms(&self, dtype: DType, weights: Option<View<'_>>) -> Vec<u64> {
+        match weights {
+            Some(view) => with_view!(view, v => {
+                let norm = |column: usize| self.terms.iter().map(|t| u64::from(v[column + t].get().unsigned_abs())).sum();
+                self.columns().map(norm).collect()
+            }),
+            None => self.columns().map(|_| self.terms.len() as u64 * dtype.min().unsigned_abs()).collect(),
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The memory of a run: kept outputs, an arena for the others, and scratch.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use narrows_program::OperatorIndex;
+
+use super::arch::Lines;
+use super::gemm::Weights;
+use super::plan::{Place, Plan, Way};
+use super::{Engine, RunError, zeroed};
+
+/// What products copy and pack while they run.
+#[derive(Debug)]
+pub(super) struct Scratch {
+    /// Copies of operand a, one at a time.
+    copy: Lines,
+    /// Room for packed columns of each product whose b is no constant.
+    live: Vec<Option<Weights>>,
+}
+
+impl Scratch {
+    fn new(plan: &Plan) -> Result<Self, RunError> {
+        let mut most = (0, 0);
+        let mut live = Vec::with_capacity(plan.operators.len());
+        for (index, operator) in plan.operators.iter().enumerate() {
+            let memory =
+                |bytes| RunError::Memory { operator: OperatorIndex(index as u32), bytes: bytes as u64 };
+            live.push(match &operator.way {
+                Way::Gemm(gemm) => {
+                    most = most.max((gemm.copy_bytes(), index));
+                    let room = || gemm.packing.room().ok_or_else(|| memory(gemm.packing.bytes()));
+                    if gemm.weights.is_none() { Some(room()?) } else { None }
+                }
+                Way::Rows { .. } | Way::Lanes { .. } => None,
+            });
+        }
+        let operator = OperatorIndex(most.1 as u32);
+        let copy = Lines::zeroed(most.0).ok_or(RunError::Memory { operator, bytes: most.0 as u64 })?;
+        Ok(Self { copy, live })
+    }
+
+    /// Scratch for one operator: for its copy of a, and for its packed b if it has to be packed.
+    pub fn of(&mut self, operator: usize) -> (&mut [u8], Option<&mut Weights>) {
+        (self.copy.bytes_mut(), self.live[operator].as_mut())
+    }
+}
+
+/// Scratch that no run uses.
+#[derive(Debug, Default)]
+pub(super) struct Pool(Mutex<Vec<Scratch>>);
+
+impl Clone for Pool {
+    /// An empty pool: scratch is not worth copying.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Pool {
+    /// Scratch of an earlier run, or new.
+    pub fn take(&self, plan: &Plan) -> Result<Scratch, RunError> {
+        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        free.map_or_else(|| Scratch::new(plan), Ok)
+    }
+
+    /// Gives scratch to later runs.
+    pub fn put(&self, scratch: Scratch) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+    }
+}
+
+/// All memory of runs that keep the outputs of some operators only: made once, then nothing is allocated.
+///
+/// Outputs that are not kept share room with others that are not needed at the same time.
+#[derive(Debug)]
+pub struct Workspace {
+    /// Rooms for outputs.
+    slots: Vec<Vec<u8>>,
+    /// Which room each operator writes.
+    slot: Vec<usize>,
+    kept: Vec<bool>,
+    /// Bytes of each operator's output.
+    bytes: Vec<usize>,
+    scratch: Scratch,
+}
+
+/// What one operator of a run took.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// The operator.
+    pub operator: OperatorIndex,
+    /// How it ran: gemm, rows or lanes.
+    pub way: &'static str,
+    /// For how long.
+    pub time: Duration,
+}
+
+impl Workspace {
+    fn new(plan: &Plan, keep: impl IntoIterator<Item = OperatorIndex>) -> Result<Self, RunError> {
+        let count = plan.operators.len();
+        let mut kept = vec![false; count];
+        for index in keep {
+            kept[index.0 as usize] = true;
+        }
+        kept[count - 1] = true;
+        let mut last_reader: Vec<usize> = (0..count).collect();
+        for (reader, operator) in plan.operators.iter().enumerate() {
+            for source in operator.sources() {
+                if let Place::Output(earlier) = source {
+                    last_reader[earlier] = reader;
+                }
+            }
+        }
+        let bytes: Vec<usize> = plan.operators.iter().map(|operator| operator.output_bytes()).collect();
+        // Each room's size, and the operator after which it is free again; a kept output's never is.
+        let mut rooms: Vec<(usize, usize)> = Vec::new();
+        let mut slot = Vec::with_capacity(count);
+        for (index, need) in bytes.iter().copied().enumerate() {
+            let until = if kept[index] { usize::MAX } else { last_reader[index] };
+            // Of the rooms whose output nobody reads from here on, the one that has to grow or waste least.
+            let free = (0..rooms.len()).filter(|room| !kept[index] && rooms[*room].1 < index);
+            let best = free.min_by_key(|room| (need.saturating_sub(rooms[*room].0), rooms[*room].0));
+            let room = best.unwrap_or_else(|| {
+                rooms.push((0, 0));
+                rooms.len() - 1
+            });
+            rooms[room] = (rooms[room].0.max(need), until);
+            slot.push(room);
+        }
+        let largest = |room: usize| slot.iter().position(|s| *s == room).unwrap_or(0);
+        let rooms = rooms.iter().enumerate();
+        let slots = rooms.map(|(room, (size, _))| zeroed(OperatorIndex(largest(room) as u32), *size));
+        let slots = slots.collect::<Result<_, _>>()?;
+        Ok(Self { slots, slot, kept, bytes, scratch: Scratch::new(plan)? })
+    }
+
+    /// The canonical output bytes of a kept operator, as the last run left them; `None` for an operator that is not kept.
+    #[must_use]
+    pub fn output(&self, operator: OperatorIndex) -> Option<&[u8]> {
+        let index = operator.0 as usize;
+        let kept = self.kept.get(index).copied().unwrap_or(false);
+        kept.then(|| &self.slots[self.slot[index]][..self.bytes[index]])
+    }
+
+    /// The program's output, as the last run left it.
+    #[must_use]
+    pub fn last(&self) -> &[u8] {
+        let index = self.slot.len() - 1;
+        &self.slots[self.slot[index]][..self.bytes[index]]
+    }
+
+    /// The kept operators, in order.
+    pub fn kept(&self) -> impl Iterator<Item = OperatorIndex> {
+        self.kept.iter().enumerate().filter(|(_, kept)| **kept).map(|(index, _)| OperatorIndex(index as u32))
+    }
+
+    /// Bytes of all rooms for outputs.
+    #[must_use]
+    pub fn output_bytes(&self) -> usize {
+        self.slots.iter().map(Vec::len).sum()
+    }
+}
+
+impl Engine {
+    /// Memory for runs that keep the outputs of the operators `keep`, and of the last.
+    ///
+    /// # Errors
+    /// When it does not fit into memory.
+    ///
+    /// # Panics
+    /// When the program has no such operator.
+    pub fn workspace(&self, keep: impl IntoIterator<Item = OperatorIndex>) -> Result<Workspace, RunError> {
+        Workspace::new(&self.plan, keep)
+    }
+
+    /// Evaluates the program in `workspace`, which this engine made; the kept outputs are then read from there.
+    ///
+    /// # Errors
+    /// When `input` is not the canonical bytes of the program's input tensor.
+    ///
+    /// # Panics
+    /// When another program's engine made `workspace`.
+    pub fn run_in(&self, workspace: &mut Workspace, input: &[u8]) -> Result<(), RunError> {
+        self.check(input)?;
+        // From inside the pool, an operator's tasks start without waking anybody for each.
+        rayon::scope(|_| self.run_layers(workspace, input, |_| {}));
+        Ok(())
+    }
+
+    /// As [`Engine::run_in`], and says what each operator took.
+    ///
+    /// # Errors
+    /// As [`Engine::run_in`].
+    ///
+    /// # Panics
+    /// As [`Engine::run_in`].
+    pub fn time_in(&self, workspace: &mut Workspace, input: &[u8]) -> Result<Vec<Timing>, RunError> {
+        self.check(input)?;
+        let mut timings = Vec::with_capacity(self.plan.operators.len());
+        rayon::scope(|_| {
+            let mut begin = Instant::now();
+            self.run_layers(workspace, input, |index| {
+                let way = match self.plan.operators[index].way {
+                    Way::Gemm(_) => "gemm",
+                    Way::Rows { .. } => "rows",
+                    Way::Lanes { .. } => "lanes",
+                };
+                timings.push(Timing { operator: OperatorIndex(index as u32), way, time: begin.elapsed() });
+                begin = Instant::now();
+            });
+        });
+        Ok(timings)
+    }
+
+    fn run_layers(&self, workspace: &mut Workspace, input: &[u8], mut after: impl FnMut(usize)) {
+        let Workspace { slots, slot, bytes, scratch, .. } = workspace;
+        assert_eq!(bytes.len(), self.plan.operators.len(), "a workspace of this engine");
+        for (index, operator) in self.plan.operators.iter().enumerate() {
+            assert_eq!(bytes[index], operator.output_bytes(), "a workspace of this engine");
+            let mut room = std::mem::take(&mut slots[slot[index]]);
+            let operands =
+                self.operands(operator, input, |earlier| &slots[slot[earlier]][..bytes[earlier]], |_| true);
+            self.evaluate(index, operands, &mut room[..bytes[index]], scratch);
+            slots[slot[index]] = room;
+            after(index);
+        }
+    }
+}
