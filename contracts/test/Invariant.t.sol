@@ -4,8 +4,9 @@ pragma solidity ^0.8.30;
 import {IGame} from "../sol/IGame.sol";
 import {Phase} from "../sol/MatchWord.sol";
 import {Base} from "./Base.sol";
-import {Fixture, Track} from "./Fixture.sol";
+import {Fixture} from "./Fixture.sol";
 import {Model} from "./Model.sol";
+import {Track} from "./Setting.sol";
 
 /// Plays legal moves of all parties in any order, and keeps its own account of the money. Nothing that it sends may be
 /// refused.

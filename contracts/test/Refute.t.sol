@@ -3,9 +3,10 @@ pragma solidity ^0.8.30;
 
 import {IGame} from "../sol/IGame.sol";
 import {Phase} from "../sol/MatchWord.sol";
-import {Fixture, Track} from "./Fixture.sol";
+import {Fixture} from "./Fixture.sol";
 import {Model} from "./Model.sol";
 import {Naive} from "./Naive.sol";
+import {Track} from "./Setting.sol";
 
 /// Refutations in one transaction, rewards, copies (PROTOCOL 4.6, 4.8).
 contract RefuteTest is Fixture {

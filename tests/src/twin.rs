@@ -20,6 +20,9 @@ pub struct TwinChain {
     /// The mirror.
     pub game: Game,
     matches: Vec<MatchId>,
+    claims: Vec<ClaimId>,
+    /// With the number of the last commitment.
+    jobs: Vec<(JobId, u64)>,
     accounts: Vec<Account>,
 }
 
@@ -32,7 +35,7 @@ impl TwinChain {
     pub fn new(parameters: Parameters) -> Self {
         let chain = EmbeddedChain::temporary(parameters).expect("a temporary chain");
         let game = Game::new(chain.chain_id(), chain.game(), parameters).expect("parameters");
-        Self { chain, game, matches: Vec::new(), accounts: Vec::new() }
+        Self { chain, game, matches: Vec::new(), claims: Vec::new(), jobs: Vec::new(), accounts: Vec::new() }
     }
 
     /// Gives an account money.
@@ -102,6 +105,60 @@ impl TwinChain {
             let evm = self.chain.match_state(*id).expect("match").expect("a known match");
             assert_eq!(Some(evm), self.game.match_of(*id).map(|m| m.state.hash()), "match {id}");
         }
+        self.claims.iter().for_each(|id| self.compare_claim(*id));
+        // The latest: there may be hundreds.
+        self.jobs.iter().rev().take(4).for_each(|(id, number)| self.compare_job(*id, *number));
+    }
+
+    fn compare_claim(&self, id: ClaimId) {
+        let evm = self.chain.claim(id).expect("a view").expect("a known claim");
+        let rust = self.game.claim(id).expect("a known claim");
+        let mirrored = ClaimView {
+            status: rust.status,
+            window_end: rust.window_end,
+            hard_end: rust.hard_end,
+            openings: rust.openings,
+            open_matches: rust.open_matches,
+            number: rust.number,
+            by_roots: rust.by_roots,
+            point: rust.point,
+            refuted_at: rust.refuted_at,
+            best: rust.best,
+        };
+        assert_eq!(evm, mirrored, "claim {id}");
+    }
+
+    fn compare_job(&self, id: JobId, number: u64) {
+        let evm = self.chain.job(id).expect("a view").expect("a known job");
+        let rust = self.game.job(id).expect("a known job");
+        let mirrored = JobView {
+            requester: rust.requester,
+            program: rust.program,
+            input_root: rust.input_root,
+            fee: rust.fee,
+            deadline: rust.deadline,
+            committed: u32::try_from(rust.committed).expect("few commitments"),
+            next: u32::try_from(rust.next).expect("few commitments"),
+            settled: rust.settled,
+        };
+        assert_eq!(evm, mirrored, "job {id}");
+        let entry = self.chain.entry(id, number).expect("a view");
+        assert_eq!(entry, self.game.entry(id, number), "commitment {number} to job {id}");
+    }
+
+    /// Takes note of what there is to compare.
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::MatchOpened { match_id: id, .. } => self.matches.push(*id),
+            Event::Committed { claim, number, .. } => self.matches.push(match_id(*claim, *number)),
+            Event::ClaimPosted { claim, .. } => self.claims.push(*claim),
+            Event::JobPosted { job, .. } => self.jobs.push((*job, 0)),
+            Event::ClaimCommitted { job, number, .. } => {
+                self.jobs.retain(|(id, _)| id != job);
+                self.jobs.push((*job, *number));
+            }
+            _ => {}
+        }
     }
 
     /// Sends to both; the common answer.
@@ -130,12 +187,7 @@ impl TwinChain {
             }
         };
         if let Ok(receipt) = &answer {
-            let opened = receipt.events.iter().filter_map(|event| match event {
-                Event::MatchOpened { match_id, .. } => Some(*match_id),
-                Event::Committed { claim, number, .. } => Some(match_id(*claim, *number)),
-                _ => None,
-            });
-            self.matches.extend(opened);
+            receipt.events.iter().for_each(|event| self.note(event));
         }
         self.compare();
         answer

@@ -200,7 +200,7 @@ fn attack_19_the_order_in_a_block_does_not_pick_the_winner() {
 fn attack_19_at_the_windows_end_refuting_and_finalising_exclude_each_other() {
     let case = Case::new();
     let refutation = |arena: &Arena, claim: &Claimed| {
-        // Of an operator that hangs on the roots alone: the third layer's export would need a list, the pool after it does not.
+        // Of the second layer's first operator: it reads the first layer's export, so it hangs on the roots alone.
         let (program, truth) = (&arena.program, &case.truth);
         let lie = DoctoredOperator { operator: narrows_program::OperatorIndex(2), element: 0, delta: 1 };
         let claimed = lie.trace(program, truth.input().to_vec()).expect("runs");

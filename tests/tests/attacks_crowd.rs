@@ -8,7 +8,7 @@ use narrows_commitment::{Digest, TensorRoot, Tile};
 use narrows_contracts::Chain as _;
 use narrows_executor::adversary::DoctoredOperator;
 use narrows_executor::node::{Conduct as _, Honest};
-use narrows_program::{OperatorIndex, Program};
+use narrows_program::{OperatorIndex, Program, ProgramParts};
 use narrows_tests::arena::{
     Arena, CHALLENGER, Dispute, EXECUTOR, REQUESTER, STRANGER, answering, choosing, honest,
 };
@@ -97,12 +97,18 @@ fn attack_15_a_crowd_delays_an_honest_claim_no_longer_than_one_does() {
 
 #[test]
 fn attack_15_what_a_lost_match_pays_covers_the_answers_gas() {
-    // Through every phase, with the bits that programs are compiled with.
-    let program = digits::program();
-    assert_eq!(program.header().reveal_bits, 4);
-    let truth = Honest.trace(&program, digits::input()).expect("runs");
-    let lie = DoctoredOperator { operator: digits::segmented_operator(&program), element: 0, delta: 1 };
-    let accuser = lie.trace(&program, digits::input()).expect("runs");
+    // Through every phase, with reveals of every size.
+    for bits in 1..=6 {
+        let parts = digits::program().parts().clone();
+        lost_matches_pay(&Program::new(ProgramParts { reveal_bits: bits, ..parts }).expect("legal"));
+    }
+}
+
+/// Loses matches against an honest claim at every kind of base fee.
+fn lost_matches_pay(program: &Program) {
+    let truth = Honest.trace(program, digits::input()).expect("runs");
+    let lie = DoctoredOperator { operator: digits::segmented_operator(program), element: 0, delta: 1 };
+    let accuser = lie.trace(program, digits::input()).expect("runs");
     let mut arena = Arena::new(program.clone(), Parameters::default());
     let cap = arena.chain.game.parameters().fee_cap;
     for base_fee in [Wei(1), Wei(1_000_000_000), cap, Wei(cap.0 * 3)] {
@@ -112,13 +118,13 @@ fn attack_15_what_a_lost_match_pays_covers_the_answers_gas() {
         let mut one = arena.open(&claim);
         let before = arena.chain.game.owed(EXECUTOR);
         // It follows the true nodes to where it believes a fault, and then has nothing to show.
-        let mut accuse = honest(&program, &accuser);
-        let mut along = choosing(&program, &truth, Along);
+        let mut accuse = honest(program, &accuser);
+        let mut along = choosing(program, &truth, Along);
         let mut challenger = |follower: &Follower| match follower.state().phase {
             Phase::Seg => accuse(follower),
             _ => along(follower),
         };
-        let outcome = arena.play(&mut one, &mut answering(&program, &truth), &mut challenger);
+        let outcome = arena.play(&mut one, &mut answering(program, &truth), &mut challenger);
         assert_eq!(outcome.state.phase, Phase::Lost);
         let answered = outcome.moves.iter().filter(|(side, ..)| *side == Side::Executor);
         let gas: u64 = answered.map(|(_, _, receipt)| receipt.gas_used).sum();
@@ -127,7 +133,7 @@ fn attack_15_what_a_lost_match_pays_covers_the_answers_gas() {
         let insured = u128::from(gas) * base_fee.0.min(cap.0);
         assert!(paid >= insured + delay, "{paid} wei for {gas} gas at {base_fee:?}, and the delay");
         assert!(paid <= arena.bond().0, "and never more than the bond");
-        assert_eq!(outcome.state.answers, 5, "a reveal of layers, one of tiles, roots, tiles and sums");
+        assert!(outcome.state.answers >= 5, "reveals of layers and of tiles, roots, tiles and sums");
     }
 }
 

@@ -2,14 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use narrows_bisection::game::ids;
 use narrows_bisection::players::{Choice, Follower, true_sums};
-use narrows_bisection::{Call, Parameters, Phase, Side, Trace};
-use narrows_commitment::{Digest, TensorRoot, Tile};
+use narrows_bisection::refute::{committed_state, refutation, reward_opening};
+use narrows_bisection::signature::sign;
+use narrows_bisection::{Call, Event, Parameters, Phase, Seat, Seated, Side, Trace, Wei};
+use narrows_commitment::{Digest, TensorRoot, Tile, keccak};
+use narrows_contracts::Chain as _;
 use narrows_executor::adversary::{DoctoredOperator, WrongOutput, shift_element};
 use narrows_executor::engine::Engine;
 use narrows_executor::node::{Conduct as _, Honest};
-use narrows_program::{LayerIndex, OperatorIndex, Program};
-use narrows_tests::arena::{Arena, Outcome, answering, choosing, honest, silent};
+use narrows_program::{ElementIndex, LayerIndex, OperatorIndex, Program};
+use narrows_tests::arena::{
+    Arena, CHALLENGER, Outcome, STRANGER, answering, choosing, honest, signer, silent,
+};
 use narrows_tests::{digits, random_program};
 use proptest::prelude::*;
 
@@ -286,5 +292,49 @@ proptest! {
         // The liar's mirror image: it believes the doctored trace and disputes the true one.
         let outcome = arena.play(&mut one, &mut answering(&program, &truth), &mut honest(&program, &claimed));
         prop_assert_eq!(outcome.state.phase, Phase::Lost);
+    }
+
+    /// On random programs: a lie that shows falls in one transaction too, if the executor signed what it states, and the
+    /// reward opens to whoever committed to the truth before.
+    #[test]
+    fn attack_01_random_programs_refuted_in_one_transaction((program, input) in random_program::program(), at in any::<(prop::sample::Index, prop::sample::Index)>(), delta in 1i64..100) {
+        let outputs = Engine::new(&program).run(&input).expect("runs");
+        let truth = Trace::new(&program, input.clone(), outputs).expect("lengths");
+        let operator = OperatorIndex(at.0.index(program.operators().len()) as u32);
+        let element = at.1.index(program.operator(operator).elements() as usize);
+        let claimed = DoctoredOperator { operator, element, delta }.trace(&program, input).expect("runs");
+        prop_assume!(claimed.root() != truth.root());
+        let mut arena = Arena::new(program.clone(), Parameters::default());
+        let (key, executor) = signer("an executor that signs");
+        arena.chain.fund(executor);
+        let job = arena.job(truth.input());
+        let claim = arena.claim_by(executor, job, &claimed);
+        let (salt, depth) = (keccak(b"salt"), truth.own_tree().depth() as u8);
+        let commitment = ids::own_commitment(salt, CHALLENGER, claim.id, depth, truth.own_root());
+        let receipt = arena.send(CHALLENGER, Wei(0), Call::Commit { claim: claim.id, commitment }).expect("one");
+        let seat = Seat { commitment, opened_at: receipt.time, bond: Wei(0) };
+        arena.chain.advance(1);
+
+        let layer = truth.first_layer_difference(&claimed).expect("the roots differ");
+        let list = claimed.sub_tree(layer).root();
+        let (chain_id, game) = (arena.chain.chain_id(), arena.chain.game());
+        let signature = sign(ids::sub_trace_digest(chain_id, game, claim.id, layer.0, list), &key).to_vec();
+        let shown = refutation(&program, &truth, &claimed, Some((list, signature)));
+        // A fold that reads more tiles than a step may open takes a match.
+        prop_assume!(shown.is_some());
+        let call = Call::Refute { posted: claim.posted, refutation: Box::new(shown.expect("a fault")) };
+        let receipt = arena.send(STRANGER, Wei(0), call).expect("refuted");
+        let (point, tile, path) = reward_opening(&program, &truth, operator, ElementIndex(element as u32));
+        let refuted = Event::ClaimRefuted { claim: claim.id, job, point: ids::point(&point) };
+        prop_assert_eq!(&receipt.events, &[refuted], "at the lie, and by the truth");
+
+        let state = committed_state(&Seated { challenger: CHALLENGER, seat });
+        let (standing, node, number) = (state.standing(), state.node, 0);
+        let claim = claim.id;
+        let open = Call::OpenReward { claim, number, standing, node, seat, point, salt, depth, tile, path };
+        arena.send(CHALLENGER, Wei(0), open).expect("what was committed to is right");
+        arena.chain.advance(arena.chain.parameters().reward_seconds.into());
+        arena.send(STRANGER, Wei(0), Call::CollectReward { claim }).expect("collected");
+        prop_assert_eq!(arena.chain.game.owed(CHALLENGER).0, arena.chain.parameters().executor_bond.0 / 2);
     }
 }

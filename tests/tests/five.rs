@@ -135,7 +135,7 @@ impl<'a> Case<'a> {
         let right = ids::point(&point(self.program, self.trace, self.index, ElementIndex(element as u32)));
         assert_eq!(Digest(answer[3]), right, "Solidity = native, element {element}: {operator:?}");
         tile[at] ^= 1;
-        if element % SAMPLE == 0 {
+        if element.is_multiple_of(SAMPLE) {
             assert_eq!(ask(&tile)[0][31], Phase::Lost as u8);
         }
     }
@@ -162,7 +162,7 @@ impl<'a> Case<'a> {
                 self.ask(&call, Digest::default()).expect("a step")[0][31]
             };
             assert_eq!(ask(&own), 1, "segment {segment}: {:?}", self.program.operator(self.index));
-            if element % SAMPLE == 0 {
+            if element.is_multiple_of(SAMPLE) {
                 let mut wrong = own.clone();
                 wrong[segment as usize] ^= 1;
                 assert_eq!(ask(&wrong), 0);
@@ -176,7 +176,7 @@ impl<'a> Case<'a> {
         let rust = settle_fold(&self.view(), &self.descriptor, element, &sums, &params);
         assert_eq!(rust, Ok(expected));
         for (value, agrees) in [(expected, true), (expected ^ 1, false)] {
-            if !agrees && element % SAMPLE != 0 {
+            if !agrees && !element.is_multiple_of(SAMPLE) {
                 continue;
             }
             let call = Call::Fold {

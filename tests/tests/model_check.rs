@@ -43,8 +43,8 @@ impl Machine for Twin {
         }
     }
 
-    fn base_fee(&self) -> Wei {
-        self.0.chain.base_fee()
+    fn set_base_fee(&mut self, base_fee: Wei) {
+        self.0.chain.set_base_fee(base_fee).expect("the base fee");
     }
 
     fn send(&mut self, from: Account, value: Wei, call: &Call) -> Result<Vec<Event>, Refusal> {

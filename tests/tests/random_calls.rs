@@ -31,8 +31,8 @@ impl Machine for Twin {
         }
     }
 
-    fn base_fee(&self) -> Wei {
-        self.0.chain.base_fee()
+    fn set_base_fee(&mut self, base_fee: Wei) {
+        self.0.chain.set_base_fee(base_fee).expect("the base fee");
     }
 
     fn send(&mut self, from: Account, value: Wei, call: &Call) -> Result<Vec<Event>, Refusal> {
@@ -47,7 +47,7 @@ fn the_contracts_and_their_mirror_are_one_machine() {
     let mut answers = String::new();
     let mut wrong = Vec::new();
     for seed in SEEDS {
-        let mut twin = TwinChain::new(parameters());
+        let mut twin = TwinChain::new(parameters(seed));
         ACCOUNTS.into_iter().chain([executor()]).for_each(|account| twin.fund(account));
         println!("seed {seed}");
         let digest = play(&mut Twin(twin), &library, seed, &mut tally);

@@ -22,16 +22,17 @@ use tally::Tally;
 use world::{Library, World};
 
 /// The seeds that every run plays, and the calls of each.
-pub const SEEDS: std::ops::Range<u64> = 1..33;
+pub const SEEDS: std::ops::Range<u64> = 1..201;
 /// Calls of a seed.
 pub const CALLS: usize = 300;
 
 /// What the seeds were answered: `seed digest` a line.
 pub const ANSWERS: &str = include_str!("answers.txt");
 
-/// Windows and clocks of tens of seconds, odd amounts, a cap below the base fee.
-pub fn parameters() -> Parameters {
-    Parameters {
+/// Windows and clocks of tens of seconds, odd amounts, a cap among the base fees; some seeds without grace, slack, delay or
+/// work fee.
+pub fn parameters(seed: u64) -> Parameters {
+    let mut parameters = Parameters {
         window_seconds: 100,
         executor_clock_seconds: 50,
         challenger_clock_seconds: 40,
@@ -46,7 +47,18 @@ pub fn parameters() -> Parameters {
         delay_fee: Wei(17),
         work_price: Wei(1 << 20),
         attacker_budget: Wei(0),
+    };
+    if seed.is_multiple_of(3) {
+        (parameters.grace_seconds, parameters.slack_seconds) = (0, 0);
     }
+    if seed.is_multiple_of(5) {
+        (parameters.delay_fee, parameters.work_price) = (Wei(0), Wei(0));
+    }
+    if seed.is_multiple_of(7) {
+        // A bond that the answers of a long match use up, and more.
+        parameters.delay_fee = Wei(1 << 70);
+    }
+    parameters
 }
 
 /// Plays a seed; gives the digest of all answers.

@@ -159,8 +159,12 @@ impl<'a, M: Machine> World<'a, M> {
         for account in ACCOUNTS.into_iter().chain([executor()]) {
             self.send((account, NOTHING, Call::Withdraw), tally);
         }
-        let game = self.machine.game();
-        assert_eq!((game.locked(), game.balance()), (NOTHING, game.burned()), "money that nobody can have");
+        let (now, game) = (self.machine.now(), self.machine.game());
+        // A requester may have chosen a deadline that never comes.
+        let late = self.asked.iter().map(|asked| game.job(asked.id).expect("asked"));
+        let late: u128 = late.filter(|job| !job.settled && job.deadline.0 > now).map(|job| job.fee.0).sum();
+        assert_eq!(game.locked().0, late, "money that nobody can have");
+        assert_eq!(game.balance().0, game.burned().0 + late, "in = out + burned + locked");
     }
 
     /// Takes note of what came to be.
@@ -220,6 +224,10 @@ impl<'a, M: Machine> World<'a, M> {
             }
         };
         self.machine.wait(seconds);
+        if self.rng.chance(10) {
+            let fees = [0, 1_000_000_000, 300_000_001, 900_000_007, 5_000_000_000];
+            self.machine.set_base_fee(Wei(*self.rng.pick(&fees)));
+        }
     }
 
     /// The instants at which something changes.

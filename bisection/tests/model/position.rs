@@ -24,6 +24,7 @@ pub struct Position {
 
 /// Something that happens.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "calls are the rule, and a box would only be opened again")]
 pub enum Step {
     /// A second passes.
     Tick,

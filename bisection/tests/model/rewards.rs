@@ -10,9 +10,9 @@ use narrows_bisection::{
 use narrows_commitment::Digest;
 use narrows_program::{ElementIndex, OperatorIndex, Program};
 
-use super::jobs::lie;
 use super::position::{Position, Step};
 use super::{Cast, REWARD_SECONDS, Role, Timing, begin, settle};
+use crate::stage::claimed::{Claimed, lies};
 use crate::stage::scene::{BASE_FEE, CHALLENGERS, NOTHING, SALT, STRANGER, Scene};
 
 /// What a commitment is worth.
@@ -22,6 +22,8 @@ pub enum Knows {
     Right,
     /// The claimed trace.
     Wrong,
+    /// The right value at the point, and nothing else of its tile: what costs nothing to commit to.
+    Guessed,
     /// The digest that the first seat committed to.
     Stolen,
 }
@@ -38,12 +40,13 @@ pub enum Seating {
 }
 
 /// All of them.
-pub const SEATINGS: [Seating; 7] = [
+pub const SEATINGS: [Seating; 8] = [
     Seating::Playing(Knows::Right),
     Seating::Playing(Knows::Wrong),
     Seating::Playing(Knows::Stolen),
     Seating::Bare(Knows::Right),
     Seating::Bare(Knows::Wrong),
+    Seating::Bare(Knows::Guessed),
     Seating::Bare(Knows::Stolen),
     Seating::Late,
 ];
@@ -84,6 +87,7 @@ pub fn walk(program: &Program) -> Report {
 
 fn game(program: &Program, seatings: [Seating; 3], played: bool, report: &mut Report) {
     let (scene, mut at) = begin(program, lie(program), Timing::FULL);
+    assert!(first_fault(&scene).1.0 > 0, "something stands before the point");
     let mut sitters = Vec::new();
     for late in [false, true] {
         for (who, seating) in seatings.into_iter().enumerate().filter(|(_, s)| (*s == Seating::Late) == late)
@@ -114,11 +118,12 @@ fn sit(scene: &Scene, at: &mut Position, who: usize, seating: Seating, first: Se
     let commitment = match knows {
         Knows::Right => scene.own_commitment(challenger, &scene.truth),
         Knows::Wrong => scene.own_commitment(challenger, &scene.claimed.trace),
+        Knows::Guessed => scene.own_commitment(challenger, &guessed(scene)),
         Knows::Stolen => {
-            let of = if first == Seating::Bare(Knows::Wrong) || first == Seating::Playing(Knows::Wrong) {
-                &scene.claimed.trace
-            } else {
-                &scene.truth
+            let of = match first {
+                Seating::Bare(Knows::Wrong) | Seating::Playing(Knows::Wrong) => &scene.claimed.trace,
+                Seating::Bare(Knows::Guessed) => &guessed(scene),
+                _ => &scene.truth,
             };
             scene.own_commitment(if who == 0 { STRANGER } else { CHALLENGERS[0] }, of)
         }
@@ -134,6 +139,14 @@ fn sit(scene: &Scene, at: &mut Position, who: usize, seating: Seating, first: Se
     *at = at.play(scene, &step).expect("sits down").0;
     let seat = Seat { commitment, opened_at: BlockTime(at.now), bond: value };
     Sitter { number, seated: Seated { challenger, seat }, knows, in_time: seating != Seating::Late }
+}
+
+/// The right trace but for the value before the point.
+fn guessed(scene: &Scene) -> Trace {
+    let (operator, _) = first_fault(scene);
+    let mut outputs = scene.truth.outputs().to_vec();
+    outputs[operator.0 as usize][0] ^= 1;
+    Trace::new(&scene.program, scene.truth.input().to_vec(), outputs).expect("lengths")
 }
 
 /// The first seat plays its match against an executor that answers all, in one second.
@@ -173,7 +186,7 @@ fn explore(scene: &Scene, start: Position, sitters: &[Sitter], report: &mut Repo
             } else {
                 match sitter.knows {
                     Knows::Right => Ok(()),
-                    Knows::Wrong => Err(Refusal::WrongStatement),
+                    Knows::Wrong | Knows::Guessed => Err(Refusal::WrongStatement),
                     Knows::Stolen => Err(Refusal::BadOpening),
                 }
             };
@@ -227,7 +240,11 @@ fn opening(scene: &Scene, game: &Game, sitter: &Sitter) -> Call {
         Wei(0) => committed_state(&sitter.seated),
         _ => scene.at(game, sitter.number).state,
     };
-    let own: &Trace = if sitter.knows == Knows::Wrong { &scene.claimed.trace } else { &scene.truth };
+    let own: &Trace = match sitter.knows {
+        Knows::Wrong => &scene.claimed.trace,
+        Knows::Guessed => &guessed(scene),
+        Knows::Right | Knows::Stolen => &scene.truth,
+    };
     let (operator, element) = first_fault(scene);
     let (_, tile, path) = reward_opening(&scene.program, own, operator, element);
     let (point, _, _) = reward_opening(&scene.program, &scene.truth, operator, element);
@@ -243,6 +260,17 @@ fn opening(scene: &Scene, game: &Game, sitter: &Sitter) -> Call {
         tile,
         path,
     }
+}
+
+/// A claim that is wrong at the second value of its first output.
+fn lie(program: &Program) -> Claimed {
+    let wrong = |claimed: &Claimed| {
+        let (own, other) = (Claimed::truth(program).trace, &claimed.trace);
+        let first = OperatorIndex(0);
+        own.operator(first)[0] == other.operator(first)[0]
+            && own.operator(first)[1] != other.operator(first)[1]
+    };
+    lies(program, 1).into_iter().find(wrong).expect("a lie at the second value")
 }
 
 /// The first wrong value of the claim.
@@ -280,6 +308,7 @@ fn bends(call: &Call) -> Vec<(Refusal, Call)> {
     field!(WrongState, node, |node: &mut Digest| node.0[5] ^= 1);
     field!(WrongState, seat, |seat: &mut Seat| seat.opened_at.0 -= 1);
     field!(WrongStatement, point, |point: &mut narrows_bisection::Point| point.value ^= 1);
+    field!(WrongStatement, point, |point: &mut narrows_bisection::Point| point.before.0[0] ^= 1);
     field!(BadOpening, salt, |salt: &mut Digest| salt.0[0] ^= 1);
     field!(BadOpening, depth, |depth: &mut u8| *depth += 1);
     field!(BadOpening, tile, |tile: &mut Vec<u8>| tile[1] ^= 1);

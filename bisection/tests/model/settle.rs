@@ -134,9 +134,9 @@ fn reward(cast: &Cast, one: &mut Settling<'_>) {
     let found = find_point(&scene.program, &scene.truth, all, claim.point);
     let mut winner = Account::default();
     one.at.now = one.at.now.max(end - 1);
-    for who in 0..cast.challengers.len() {
+    for (who, role) in cast.challengers.iter().enumerate() {
         let Some(seated) = one.at.at(scene, who).copied() else { continue };
-        let (Role::Honest, Some(point)) = (cast.challengers[who], found) else { continue };
+        let (Role::Honest, Some(point)) = (*role, found) else { continue };
         let element = ElementIndex(point.element);
         let (point, tile, path) =
             reward_opening(&scene.program, &scene.truth, OperatorIndex(point.operator), element);

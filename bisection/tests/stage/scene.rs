@@ -50,7 +50,8 @@ pub trait Machine {
     fn game(&self) -> &Game;
     fn now(&self) -> u64;
     fn wait(&mut self, seconds: u64);
-    fn base_fee(&self) -> Wei;
+    /// What gas costs from now on.
+    fn set_base_fee(&mut self, base_fee: Wei);
     fn send(&mut self, from: Account, value: Wei, call: &Call) -> Result<Vec<Event>, Refusal>;
 }
 
@@ -59,12 +60,13 @@ pub trait Machine {
 pub struct Light {
     pub game: Game,
     pub now: u64,
+    pub base_fee: Wei,
 }
 
 impl Light {
     pub fn new(parameters: Parameters) -> Self {
         let game = Game::new(31_337, Account([0x6a; 20]), parameters).expect("parameters in range");
-        Self { game, now: 1_000 }
+        Self { game, now: 1_000, base_fee: BASE_FEE }
     }
 }
 
@@ -81,12 +83,12 @@ impl Machine for Light {
         self.now += seconds;
     }
 
-    fn base_fee(&self) -> Wei {
-        BASE_FEE
+    fn set_base_fee(&mut self, base_fee: Wei) {
+        self.base_fee = base_fee;
     }
 
     fn send(&mut self, from: Account, value: Wei, call: &Call) -> Result<Vec<Event>, Refusal> {
-        let block = Block { time: BlockTime(self.now), base_fee: BASE_FEE };
+        let block = Block { time: BlockTime(self.now), base_fee: self.base_fee };
         self.game.apply(block, from, value, call)
     }
 }

@@ -61,7 +61,7 @@ struct Traces {
     turns: Arc<Semaphore>,
 }
 
-/// Serves /claims/<id>: what the shelf holds about a claim, as JSON.
+/// Serves `/claims/ID`: what the shelf holds about a claim, as JSON.
 pub async fn traces(address: SocketAddr, shelf: Shelf, board: Board, stop: Stop) -> Result<()> {
     let traces = Traces { shelf, board, turns: Arc::new(Semaphore::new(MAX_AT_ONCE)) };
     let router = Router::new().route("/claims/{claim}", get(trace)).with_state(traces);

@@ -37,6 +37,9 @@ struct Seen {
     bytes: u64,
 }
 
+/// A block that holds events, and these unless they were only counted.
+type Read = (Seen, Option<Vec<LoggedEvent>>);
+
 /// What was read of the chain so far.
 #[derive(Debug)]
 pub(super) struct Follower {
@@ -227,7 +230,7 @@ impl Follower {
         contracts: &Contracts,
         blocks: Vec<BlockLogs>,
         cursor: u64,
-    ) -> Result<Vec<(Seen, Option<Vec<LoggedEvent>>)>, ChainError> {
+    ) -> Result<Vec<Read>, ChainError> {
         let mut first = self.total();
         let mut all = Vec::new();
         for block in blocks.into_iter().filter(|block| !block.logs.is_empty()) {
@@ -243,7 +246,7 @@ impl Follower {
     }
 
     /// Adds blocks of events to those known.
-    fn take(&mut self, blocks: Vec<(Seen, Option<Vec<LoggedEvent>>)>, tip: (u64, B256)) {
+    fn take(&mut self, blocks: Vec<Read>, tip: (u64, B256)) {
         for (seen, events) in blocks {
             self.blocks.push(seen);
             self.kept.extend(events.map(|events| (seen, events)));

@@ -14,11 +14,11 @@ impl Rng {
     /// A stream of its own, that what is drawn here later does not change.
     #[must_use]
     pub fn fork(&mut self) -> Self {
-        Self(self.next())
+        Self(self.draw())
     }
 
     /// The next 64 bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn draw(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,12 +28,12 @@ impl Rng {
 
     /// A number in 0 … `most`.
     pub fn upto(&mut self, most: u64) -> u64 {
-        self.next() % (most + 1)
+        self.draw() % (most + 1)
     }
 
     /// True `permille` times in 1,000.
     pub fn chance(&mut self, permille: u32) -> bool {
-        self.next() % 1_000 < u64::from(permille)
+        self.draw() % 1_000 < u64::from(permille)
     }
 
     /// One of several.

@@ -108,7 +108,7 @@ impl Scripts {
             }
         }
         // Every few blocks is often enough for what nobody waits for.
-        if height % 8 == 0 {
+        if height.is_multiple_of(8) {
             self.close(world);
         }
         if self.cast.strange {
@@ -197,7 +197,7 @@ impl Scripts {
         for job in jobs {
             if self.squatted.insert(job) {
                 for _ in 0..self.cast.squatters {
-                    let commitment = keccak(&self.rng.next().to_be_bytes());
+                    let commitment = keccak(&self.rng.draw().to_be_bytes());
                     offer(world, SQUATTER, self.stake, Call::CommitClaim { job, commitment });
                 }
             }
@@ -216,7 +216,7 @@ impl Scripts {
             let opened = self.flooded.entry(claim).or_default();
             if *opened < self.cast.flood {
                 *opened += 1;
-                let commitment = keccak(&self.rng.next().to_be_bytes());
+                let commitment = keccak(&self.rng.draw().to_be_bytes());
                 let claim = narrows_bisection::ClaimId(claim);
                 offer(world, FLOODER, Wei(0), Call::Commit { claim, commitment });
                 offer(world, FLOODER, self.bond, Call::Open { posted, commitment });

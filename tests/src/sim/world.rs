@@ -157,7 +157,7 @@ pub struct World {
 }
 
 impl World {
-    /// A chain with the contracts, and `accounts` that hold [`FUNDS`] each.
+    /// A chain with the contracts, and `accounts` that hold `FUNDS` each.
     ///
     /// # Panics
     /// When the parameters are out of range.
@@ -297,7 +297,7 @@ impl World {
             for (id, tx, _) in block.mined {
                 // Copies were placed by the maker of the block that is gone.
                 let copied = self.front_runner == Some(tx.from);
-                if !copied && !(lossy && self.rng.chance(250)) {
+                if !(copied || lossy && self.rng.chance(250)) {
                     self.enter(id, tx);
                 }
             }

@@ -5,7 +5,8 @@ use narrows_commitment::ProgramRoot;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::mock::{Fault, Mock, State, registered};
+use super::json::registered;
+use super::mock::{Fault, Mock, State};
 use crate::rpc::{RpcChain, RpcConfig, RpcError};
 use crate::{Chain, ChainError, LoggedEvent};
 

@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use alloy_consensus::TxEip1559;
-use alloy_consensus::transaction::{RlpEcdsaDecodableTx, SignableTransaction};
 use alloy_primitives::{Address, B256, Bytes, LogData, TxKind, U256, keccak256};
 use alloy_sol_types::{SolCall, SolEvent, SolValue};
 use narrows_bisection::{Account, Call, Parameters};
 use serde_json::{Value, json};
 
+use super::json::{account, decode, hex, logs_of, number, registered};
 use super::server::{Handler, Reply, Server};
 use crate::artifacts;
-use crate::bindings::abi::{IGame, IParts, IRegistry};
+use crate::bindings::abi::{IGame, IParts};
 use crate::bindings::{address, decode_call};
 use crate::rpc::{Key, RpcChain, RpcConfig};
 
@@ -188,12 +188,6 @@ impl Mock {
     pub fn count(&self, method: &str) -> usize {
         self.state().asked.iter().filter(|(asked, _)| asked == method).count()
     }
-}
-
-/// The log by which a program is announced.
-pub fn registered(number: u64) -> (Address, LogData) {
-    let event = IRegistry::Registered { programRoot: U256::from(number).into() };
-    (address(REGISTRY), event.encode_log_data())
 }
 
 impl State {
@@ -480,36 +474,4 @@ impl State {
         };
         Ok(blocks.into_iter().flat_map(|(number, block)| logs_of(number, block)).collect())
     }
-}
-
-/// A transaction and its sender.
-pub fn decode(raw: &[u8]) -> (Address, TxEip1559) {
-    let signed = TxEip1559::rlp_decode_signed(&mut &raw[1..]).expect("a transaction");
-    let from = signed.signature().recover_address_from_prehash(&signed.tx().signature_hash());
-    (from.expect("signed"), signed.strip_signature())
-}
-
-fn logs_of(number: u64, block: &Block) -> Vec<Value> {
-    let logs = block.transactions.iter().flat_map(|mined| mined.logs.iter().map(move |log| (mined, log)));
-    logs.enumerate()
-        .map(|(index, (mined, (at, log)))| {
-            json!({
-                "address": at, "topics": log.topics(), "data": log.data, "blockNumber": hex(number),
-                "blockHash": block.hash, "transactionHash": mined.hash, "logIndex": hex(index as u64), "removed": false,
-            })
-        })
-        .collect()
-}
-
-fn hex(number: u64) -> Value {
-    json!(format!("{number:#x}"))
-}
-
-fn number(value: &Value) -> u64 {
-    let text = value.as_str().expect("a number");
-    u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("a number")
-}
-
-fn account(value: &Value) -> Address {
-    serde_json::from_value(value.clone()).expect("an address")
 }

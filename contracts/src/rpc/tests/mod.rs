@@ -3,6 +3,7 @@
 mod answers;
 mod anvil;
 mod follow;
+mod json;
 mod mock;
 mod send;
 mod server;

@@ -53,7 +53,7 @@ fn intrude(state: &mut State, nonce: u64, priority: u128) {
     let (to, data) = (TxKind::Call(address(GAME)), vec![9].into());
     let message = Message { name: "other", from: me(), to, value: Wei(0), data };
     let offer = sign(&key(1), CHAIN, &message, nonce, 50_000, Price { max: 10_000_000_000, priority });
-    let waiting = super::mock::Waiting { hash: offer.hash, tx: super::mock::decode(&offer.raw).1 };
+    let waiting = super::mock::Waiting { hash: offer.hash, tx: super::json::decode(&offer.raw).1 };
     state.pool.insert((address(me()), nonce), waiting);
 }
 
