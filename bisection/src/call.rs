@@ -51,6 +51,8 @@ pub struct Witness {
     pub b: Opened,
     /// The requantisation record; empty in a segment.
     pub params: Opened,
+    /// The table's entry or the divisor; empty in a segment, and when the operator reads neither.
+    pub third: Opened,
 }
 
 /// What a claim says (PROTOCOL 3); its id is a hash of this.
@@ -275,6 +277,7 @@ pub enum Call {
         operator: Vec<u8>,
         sums: Vec<i64>,
         params: Box<Opened>,
+        third: Box<Opened>,
         #[serde(with = "hex")]
         signature: Vec<u8>,
     },

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use narrows_commitment::{Digest, TensorRoot, Tree, inner, tile_at};
-use narrows_program::{ConstantIndex, DType, OperatorIndex, Program, Reference, Source};
+use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tree, inner, tile_at};
+use narrows_program::{
+    ConstantIndex, DType, Finalise, IndexMap, Operand, OperatorIndex, Program, Reference, Source, record,
+};
 
-use crate::referee::Descriptor;
-use crate::{Opened, Trace, Witness};
+use crate::referee::{Descriptor, Record, Term, finalise, partial_with};
+use crate::{Opened, Refusal, Trace, Witness};
 
 /// Nodes of the claimed trace's tree that were shown.
 ///
@@ -80,44 +82,93 @@ pub struct WitnessSource<'a> {
 }
 
 impl WitnessSource<'_> {
-    /// The witness for `element` of `operator`, whole (with its record) or one segment of it (without).
+    /// The witness for `element` of `operator`, whole (with its record, and the table's entry or the divisor) or one segment
+    /// of it (without).
+    ///
+    /// # Panics
+    /// When there is no such element, or the trace is not of this program.
     #[must_use]
     pub fn witness(&self, operator: OperatorIndex, element: u64, segment: Option<u32>) -> Witness {
         let descriptor = descriptor(self.program, operator);
         let parts = self.program.operator(operator);
-        let terms = || segment.map_or(0..descriptor.terms(), |index| descriptor.segment(index));
-        let a = terms().filter_map(|t| descriptor.a_address(element, t));
-        let a = self.open(operator, parts.a.source, parts.a.dtype, a);
-        let b = parts.b.map_or_else(Opened::default, |b| {
-            let addresses = terms().map(|t| descriptor.b_address(element, t));
-            self.open(operator, b.source, b.dtype, addresses)
+        let range = segment.map_or(0..descriptor.terms(), |index| descriptor.segment(index));
+        let (mut a, mut b) = (BTreeSet::new(), BTreeSet::new());
+        let acc = partial_with(&descriptor, element, range, |term| match term {
+            Term::A(address) => {
+                a.insert(tile(parts.a.dtype, address));
+                self.value(&parts.a, address)
+            }
+            Term::B(address) => {
+                let operand = parts.b.as_ref().ok_or(Refusal::WrongDescriptor)?;
+                b.insert(tile(operand.dtype, address));
+                self.value(operand, address)
+            }
         });
-        let params = match segment {
-            None => open_record(self.program, operator, element),
-            Some(_) => Opened::default(),
+        let acc = acc.expect("a legal program's fold has terms, a known kind and its operands");
+        if a.is_empty() {
+            // Every window is missed.
+            a.insert(0);
+        }
+        let a = self.open(operator, parts.a.source, &a);
+        let b = parts.b.map_or_else(Opened::default, |operand| self.open(operator, operand.source, &b));
+        let (params, third) = match segment {
+            None => (open_record(self.program, operator, element), self.third(operator, element, acc)),
+            Some(_) => Default::default(),
         };
-        Witness { a, b, params }
+        Witness { a, b, params, third }
     }
 
-    /// Opens the tiles of `source` that hold the elements at `addresses`; tile 0 when there are none.
-    fn open(
+    /// Opens the table's entry or the divisor that finalising the accumulator `acc` of `element` reads; empty when it reads
+    /// neither.
+    ///
+    /// # Panics
+    /// When there is no such element, or the trace is not of this program.
+    #[must_use]
+    pub fn third(&self, operator: OperatorIndex, element: u64, acc: i128) -> Opened {
+        let Some(operand) = third_operand(self.program, operator) else { return Opened::default() };
+        let mut read = BTreeSet::new();
+        // Only where it reads matters here: by a false trace what it reads may be no divisor.
+        let _ = self.finalise(operator, element, acc, |address| {
+            read.insert(tile(operand.dtype, address));
+        });
+        self.open(operator, operand.source, &read)
+    }
+
+    /// The element whose accumulator is `acc`, by the trace; `reading` hears which address of the third operand is read.
+    pub(crate) fn finalise(
         &self,
-        reader: OperatorIndex,
-        source: Source,
-        dtype: DType,
-        addresses: impl Iterator<Item = u128>,
-    ) -> Opened {
-        let tile = |address: u128| (address * dtype.bytes() as u128 / 128) as u32;
-        let mut tiles: BTreeSet<u32> = addresses.map(tile).collect();
-        if tiles.is_empty() {
-            tiles.insert(0);
-        }
+        operator: OperatorIndex,
+        element: u64,
+        acc: i128,
+        mut reading: impl FnMut(u128),
+    ) -> Result<i64, Refusal> {
+        let record = record_of(self.program, operator, element);
+        let third = third_operand(self.program, operator);
+        finalise(&descriptor(self.program, operator), element, acc, record, |address| {
+            reading(address);
+            self.value(&third.ok_or(Refusal::WrongDescriptor)?, address)
+        })
+    }
+
+    /// What the trace and the program hold at an address of an operand.
+    pub(crate) fn value(&self, operand: &Operand, address: u128) -> Result<i64, Refusal> {
+        let bytes = match operand.source {
+            Source::Input => self.trace.input(),
+            Source::Constant(index) => &self.program.constant(index).bytes,
+            Source::Operator(index) => self.trace.operator(index),
+        };
+        let value = usize::try_from(address).ok().and_then(|address| operand.dtype.read(bytes, address));
+        value.ok_or(Refusal::WitnessMissing)
+    }
+
+    /// Opens `tiles` of `source`.
+    fn open(&self, reader: OperatorIndex, source: Source, tiles: &BTreeSet<u32>) -> Opened {
         match source {
-            Source::Input => opened(self.trace.input(), self.trace.input_tree(), Vec::new(), &tiles),
-            Source::Constant(index) => constant(self.program, index, &tiles),
+            Source::Input => opened(self.trace.input(), self.trace.input_tree(), Vec::new(), tiles),
+            Source::Constant(index) => constant(self.program, index, tiles),
             Source::Operator(index) => {
                 let path = self.root_path(reader, source, index);
-                opened(self.trace.operator(index), self.trace.operator_tree(index), path, &tiles)
+                opened(self.trace.operator(index), self.trace.operator_tree(index), path, tiles)
             }
         }
     }
@@ -146,8 +197,32 @@ impl WitnessSource<'_> {
 #[must_use]
 pub fn open_record(program: &Program, operator: OperatorIndex, element: u64) -> Opened {
     let address = descriptor(program, operator).record_address(element);
-    // Eight records of 16 bytes fill a tile.
-    constant(program, program.operator(operator).params.constant, &BTreeSet::from([(address / 8) as u32]))
+    let tiles = BTreeSet::from([tile(DType::Params, address)]);
+    constant(program, program.operator(operator).params.constant, &tiles)
+}
+
+/// The record of `element` of `operator`.
+pub(crate) fn record_of(program: &Program, operator: OperatorIndex, element: u64) -> Record {
+    let address = descriptor(program, operator).record_address(element) as usize;
+    let (records, _) = program.constant(program.operator(operator).params.constant).bytes.as_chunks::<16>();
+    record::decode(&records[address]).expect("a legal program's records are well-formed")
+}
+
+/// The table or the divisor of `operator`, as an operand.
+fn third_operand(program: &Program, operator: OperatorIndex) -> Option<Operand> {
+    let parts = program.operator(operator);
+    match parts.finalise {
+        Finalise::Requantise | Finalise::Root => None,
+        Finalise::Table(table) => {
+            Some(Operand { source: Source::Constant(table), dtype: parts.dtype, map: IndexMap::default() })
+        }
+        Finalise::Divide { by, .. } => Some(by),
+    }
+}
+
+/// The tile that holds the element at an address.
+fn tile(dtype: DType, address: u128) -> u32 {
+    (address * dtype.bytes() as u128 / TILE_BYTES as u128) as u32
 }
 
 /// The operator as the referee reads it.

@@ -149,8 +149,8 @@ fn attack_07_the_pick_of_a_layer_is_refused_in_order() {
         for at in 0..bytes(&good).1 {
             assert_eq!(
                 refused(&|_, operator, _| operator[at] ^= 1).map_err(|r| match r {
-                    // Another kind of operand is another length.
-                    Refusal::WrongLength if !several && [5, 6].contains(&at) => Refusal::BadOpening,
+                    // Another kind of operand is another length, and another flag.
+                    Refusal::WrongLength if !several && [5, 6, 7].contains(&at) => Refusal::BadOpening,
                     other => other,
                 }),
                 Err(Refusal::BadOpening),

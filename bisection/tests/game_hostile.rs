@@ -55,11 +55,15 @@ fn legal() -> Vec<u8> {
     LEGAL.0.operator_bytes(OperatorIndex(0))
 }
 
-/// As many constants' roots behind a descriptor as its kinds ask for.
-fn with_roots(descriptor: &[u8]) -> Vec<u8> {
+/// As many constants' roots behind a descriptor as its kinds ask for, and before them the word of a third operand if the
+/// descriptor says that there is one.
+fn with_roots(descriptor: &[u8], third: &[u8]) -> Vec<u8> {
     let bytes = legal();
+    let extended = descriptor[7] == 1;
     let roots = 1 + [5, 6].iter().filter(|at| descriptor[**at] == 1).count();
-    [&descriptor[..192], &bytes[192..].repeat(roots)].concat()
+    let roots = roots + usize::from(extended && third[1] == 1);
+    let word = if extended { third } else { &[] };
+    [&descriptor[..192], word, &bytes[192..].repeat(roots)].concat()
 }
 
 /// A game with a claim on a program of this layer, and a match about it.
@@ -159,7 +163,8 @@ impl Trial {
         let records = &LEGAL.0.constants()[0].bytes;
         let b = if self.operator[4] == 0 { Opened::default() } else { a.clone() };
         let params = if whole { self.opened(records, 0..150) } else { Opened::default() };
-        Witness { a, b, params }
+        let third = if self.operator[7] == 1 && whole { a.clone() } else { Opened::default() };
+        Witness { a, b, params, third }
     }
 
     /// The next move, steered by `choice`.
@@ -265,9 +270,11 @@ impl Trial {
             }
             Phase::FoldE => {
                 let sums = vec![i64::from(choice); segments(&operator)];
-                let params = Box::new(self.witness(1, true).params);
-                let signature = Vec::new();
-                (executor(), Call::Fold { posted, number, standing, seat, operator, sums, params, signature })
+                let Witness { params, third, .. } = self.witness(1, true);
+                let (params, third, signature) = (Box::new(params), Box::new(third), Vec::new());
+                let call =
+                    Call::Fold { posted, number, standing, seat, operator, sums, params, third, signature };
+                (executor(), call)
             }
             Phase::Seg => {
                 let Some(sums) = self.stated.clone() else { return };
@@ -438,7 +445,28 @@ proptest! {
         for (at, value) in bends {
             descriptor[at] = value;
         }
-        play(shape, &with_roots(&descriptor), &choices);
+        play(shape, &with_roots(&descriptor, &[0; 32]), &choices);
+    }
+
+    #[test]
+    fn attack_28_a_third_operand_of_any_kind_never_panics_the_game(
+        shape in shape(),
+        fold in 0u8..8,
+        way in 0u8..6,
+        scales in (word(), word()),
+        mut third in prop::collection::vec(edge(), 32),
+        opens in any::<bool>(),
+        choices in prop::collection::vec(any::<u8>(), 6..14),
+    ) {
+        let mut descriptor = legal();
+        (descriptor[0], descriptor[1], descriptor[7]) = (fold, way, 1);
+        descriptor[176..180].copy_from_slice(&scales.0.to_be_bytes());
+        descriptor[180..184].copy_from_slice(&scales.1.to_be_bytes());
+        if opens {
+            // The input, of which the witness opens all tiles.
+            (third[0], third[1], third[2]) = (1 + third[0] % 3, 0, descriptor[9]);
+        }
+        play(shape, &with_roots(&descriptor, &third), &choices);
     }
 
     #[test]
@@ -451,7 +479,7 @@ proptest! {
         for (word, value) in bends {
             descriptor[word * 4..word * 4 + 4].copy_from_slice(&value.to_be_bytes());
         }
-        play(shape, &with_roots(&descriptor), &choices);
+        play(shape, &with_roots(&descriptor, &[0; 32]), &choices);
     }
 
     #[test]
@@ -470,7 +498,7 @@ proptest! {
             tiles: vec![byte; length],
             proof: MultiProof(vec![SALT; proof]),
         };
-        let witness = Witness { a: opened.clone(), b: Opened::default(), params: opened };
+        let witness = Witness { a: opened.clone(), params: opened, ..Witness::default() };
         let mut refutation = Refutation {
             layer_index: number,
             layer: trial.shape.head(),

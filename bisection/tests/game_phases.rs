@@ -136,6 +136,7 @@ fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
         operator: operator.clone(),
         sums: Vec::new(),
         params: Box::default(),
+        third: Box::default(),
         signature: Vec::new(),
     };
     let sums = sums.filter(|_| stated).unwrap_or_default();

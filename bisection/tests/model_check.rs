@@ -9,7 +9,9 @@ use model::walk::{Report, Walk};
 use model::{Cast, Role, Timing, begin, jobs, rewards};
 use narrows_program::Program;
 use stage::claimed::{Claimed, lies};
-use stage::programs::{chain, exports, fold, local, long, padded, pairs, segments, tiles};
+use stage::programs::{
+    chain, divided, exports, fold, local, long, looked_up, padded, pairs, segments, tiles,
+};
 use stage::scene::{CHALLENGERS, executor};
 
 /// Runs on a stack that holds the longest play.
@@ -102,15 +104,26 @@ fn all(what: &str, programs: &[Program], ends: &[&str], play: impl Fn(&Program) 
 
 #[test]
 fn every_lie_in_layers_against_one_challenger() {
-    let programs = [chain(8, 1), chain(8, 2), chain(8, 3), pairs(4, 1), pairs(4, 2), exports(1), local(1)];
+    let programs =
+        [chain(8, 1), chain(8, 2), chain(8, 3), pairs(4, 1), pairs(4, 2), exports(1), local(1), divided(1)];
     let ends = [FINAL, TIMEOUT, NAME, REFUTE];
     all("layers", &programs, &ends, |program| single(program, 1, Timing::FULL, true));
 }
 
 #[test]
 fn every_lie_in_tensors_against_one_challenger() {
-    let programs =
-        [tiles(1), tiles(3), long(1), long(2), segments(1), segments(2), padded(1), padded(3), fold(1)];
+    let programs = [
+        tiles(1),
+        tiles(3),
+        long(1),
+        long(2),
+        segments(1),
+        segments(2),
+        padded(1),
+        padded(3),
+        fold(1),
+        looked_up(2),
+    ];
     let ends = [FINAL, TIMEOUT, NAME, PICK, SEGMENT, REFUTE];
     all("tensors", &programs, &ends, |program| single(program, 1, Timing::FULL, true));
 }

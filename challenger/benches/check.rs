@@ -5,8 +5,8 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use narrows_challenger::engine::{Backend, BurnEngine};
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 /// A program under construction: images of one type, channels last.
@@ -65,6 +65,7 @@ impl Builder {
             b,
             scale_a: 0,
             scale_b: 0,
+            finalise: Finalise::Requantise,
             params: Params { constant: ConstantIndex(0), out: [0; 4] },
             lo,
             hi,
@@ -139,12 +140,40 @@ pub(crate) fn cases() -> Vec<(&'static str, Program)> {
         ("maxpool2x2 28x28x64 i8", Builder::new(DType::I8, [28, 28, 64]).pool()),
         ("linear 1024 i8", Builder::new(DType::I8, [1, 1, 1024]).linear(1024)),
         ("linear 1024 x 128 rows i8", Builder::new(DType::I8, [1, 128, 1024]).linear(1024)),
+        ("attention scores 12 x 128 x 128 x 32 i16", scores(12, 128, 32)),
+        ("rows divided by roots 128 x 384 i32", norm(128, 384)),
         (
             "small network",
             Builder::new(DType::I8, [28, 28, 1]).conv(5, 8).pool().conv(5, 16).pool().flat().linear(10),
         ),
     ];
     cases.map(|(name, built)| (name, Program::new(built.finished()).expect("a legal program"))).into()
+}
+
+/// The products of every pair of rows in each head: the input stands for queries and keys.
+fn scores(heads: u32, rows: u32, width: u32) -> Builder {
+    let map = |out| IndexMap { base: 0, out, red: [0, 0, 1] };
+    let (row, head) = (heads * width, width);
+    let mut built = Builder::new(DType::I16, [rows, heads, width]);
+    built = built.operator(Fold::Dot, [heads, rows, rows, 1], [1, 1, width], map([head, row, 0, 0]), None);
+    let op = built.parts.operators.last_mut().expect("an operator");
+    op.b = Some(Operand { map: map([head, 0, row, 0]), ..op.a });
+    built
+}
+
+/// The root of each row's squares, then each element divided by it.
+fn norm(rows: u32, width: u32) -> Builder {
+    let map = |out, red| IndexMap { base: 0, out, red: [0, 0, red] };
+    let mut built = Builder::new(DType::I16, [1, rows, width]);
+    built = built.operator(Fold::Dot, [1, rows, 1, 1], [1, 1, width], map([0, width, 0, 0], 1), None);
+    let root = built.parts.operators.last_mut().expect("an operator");
+    (root.b, root.finalise, root.lo) = (Some(root.a), Finalise::Root, 1);
+    let row = root.a;
+    let by = Operand { source: Source::Operator(OperatorIndex(0)), map: map([0, 1, 0, 0], 0), ..row };
+    built = built.operator(Fold::Sum, [1, rows, width, 1], [1; 3], map([0, width, 1, 0], 0), None);
+    let divided = built.parts.operators.last_mut().expect("an operator");
+    (divided.a.source, divided.finalise) = (row.source, Finalise::Divide { by, lift: 16 });
+    built
 }
 
 fn check(c: &mut Criterion) {

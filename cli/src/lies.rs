@@ -1,4 +1,4 @@
-//! Choosing a lie that matters: one that changes the label.
+//! Choosing a lie that matters: one that changes the answer.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use narrows_executor::adversary::{
 };
 use narrows_executor::engine::Engine;
 use narrows_executor::node::{Conduct, Honest};
-use narrows_program::{OperatorIndex, Program, Source};
+use narrows_program::{DType, OperatorIndex, Program, Source};
 
 use crate::files::integers;
 
@@ -31,10 +31,36 @@ pub enum Cheat {
     None,
 }
 
-/// The label that an output says: the first greatest value's index.
-pub fn label(program: &Program, output: &[u8]) -> usize {
-    let values = integers(program.header().output.dtype, output);
-    (0..values.len()).max_by_key(|i| (values[*i], std::cmp::Reverse(*i))).unwrap_or_default()
+/// What an output says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// Of scores: the first greatest one's index.
+    Label(usize),
+    /// Of whole numbers, such as the tokens of a text: all of them.
+    Tokens(Vec<i64>),
+}
+
+impl Answer {
+    /// Reads an output.
+    pub fn of(program: &Program, output: &[u8]) -> Self {
+        let values = integers(program.header().output.dtype, output);
+        let whole =
+            program.header().output.dtype == DType::I32 && program.meta().output.scale_bits == 1f32.to_bits();
+        if whole {
+            return Self::Tokens(values);
+        }
+        let greatest = (0..values.len()).max_by_key(|i| (values[*i], std::cmp::Reverse(*i)));
+        Self::Label(greatest.unwrap_or_default())
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Label(label) => write!(f, "label {label}"),
+            Self::Tokens(tokens) => write!(f, "{} tokens", tokens.len()),
+        }
+    }
 }
 
 /// The operator at which a dispute about `claimed` must end: in the first layer whose leaf differs, the first that differs.
@@ -44,7 +70,7 @@ pub fn first_fault(program: &Program, truth: &Trace, claimed: &Trace) -> Option<
     operators.find(|index| truth.operator(*index) != claimed.operator(*index))
 }
 
-/// A conduct for `cheat` whose claim about `input` has another label than the truth where that is possible.
+/// A conduct for `cheat` whose claim about `input` has another answer than the truth where that is possible.
 pub fn choose(program: &Program, input: &[u8], cheat: Cheat) -> Result<Arc<dyn Conduct>> {
     Ok(match cheat {
         Cheat::Layer => Arc::new(doctored(program, input)?),
@@ -91,13 +117,41 @@ fn from_the_middle(program: &Program) -> Vec<OperatorIndex> {
     order.into_iter().map(OperatorIndex).collect()
 }
 
-/// One element of a middle operator, set to an end of its range so that the label changes.
+/// One element of a middle operator, set to an end of its range so that the answer changes.
 fn doctored(program: &Program, input: &[u8]) -> Result<DoctoredOperator> {
+    let truth = Engine::new(program).run(input)?;
+    doctor_one_of(program, input, &truth, from_the_middle(program))
+}
+
+/// One element of an operator that belongs to a position of a generation, set to an end of its range so that the text changes.
+pub fn at_position(program: &Program, input: &[u8], position: usize) -> Result<Arc<dyn Conduct>> {
+    let truth = Engine::new(program).run(input)?;
+    let prefix = format!("@{position}/");
+    let there = |at: &OperatorIndex| {
+        let nodes = program.meta().operators.get(at.0 as usize).map(|operator| &operator.nodes);
+        nodes.is_some_and(|nodes| nodes.iter().any(|node| node.starts_with(&prefix)))
+    };
+    let operators: Vec<OperatorIndex> =
+        (0..program.header().operators).map(OperatorIndex).filter(there).collect();
+    anyhow::ensure!(!operators.is_empty(), "the program has no operator of position {position}");
+    // From the position's middle outwards, as for a whole program.
+    let middle = operators[operators.len() / 2].0;
+    let mut order = operators;
+    order.sort_by_key(|at| at.0.abs_diff(middle));
+    Ok(Arc::new(doctor_one_of(program, input, &truth, order)?))
+}
+
+/// The first lie that changes the answer, at the first operator of several segments where there is one.
+fn doctor_one_of(
+    program: &Program,
+    input: &[u8],
+    truth: &[Vec<u8>],
+    order: Vec<OperatorIndex>,
+) -> Result<DoctoredOperator> {
     let engine = Engine::new(program);
-    let truth = engine.run(input)?;
-    let honest = label(program, &truth[truth.len() - 1]);
+    let honest = Answer::of(program, &truth[truth.len() - 1]);
     let mut fallback = None;
-    for at in from_the_middle(program) {
+    for at in order {
         let operator = program.operator(at);
         if operator.segments() < 2 {
             continue;
@@ -113,7 +167,7 @@ fn doctored(program: &Program, input: &[u8]) -> Result<DoctoredOperator> {
                     }
                 })?;
                 let last = &outputs[outputs.len() - 1];
-                if label(program, last) != honest {
+                if Answer::of(program, last) != honest {
                     return Ok(lie);
                 }
                 if fallback.is_none() && last != &truth[truth.len() - 1] {
@@ -127,7 +181,7 @@ fn doctored(program: &Program, input: &[u8]) -> Result<DoctoredOperator> {
     )
 }
 
-/// The first weight whose highest bit, flipped, changes the label; or else the output.
+/// The first weight whose highest bit, flipped, changes the answer; or else the output.
 fn flipped(program: &Program, input: &[u8]) -> Result<FlippedWeight> {
     let honest = Engine::new(program).run(input)?;
     let mut fallback = None;
@@ -143,7 +197,7 @@ fn flipped(program: &Program, input: &[u8]) -> Result<FlippedWeight> {
                 continue;
             }
             fallback.get_or_insert(lie);
-            if label(program, trace.output()) != label(program, &honest[honest.len() - 1]) {
+            if Answer::of(program, trace.output()) != Answer::of(program, &honest[honest.len() - 1]) {
                 return Ok(lie);
             }
         }

@@ -44,6 +44,8 @@ enum Command {
     Run(commands::run::RunArgs),
     /// Re-run a claim or a trace in burn, and name the first operator that differs.
     Check(commands::check::CheckArgs),
+    /// Time running, committing and checking a program on this machine.
+    Bench(commands::bench::BenchArgs),
     /// Show what is in a program, trace, claim or record.
     Inspect(commands::inspect::InspectArgs),
     /// Judge a recorded dispute again, from its record alone.
@@ -76,6 +78,7 @@ async fn main() -> ExitCode {
         Command::Compile(args) => commands::compile::run(args, out).map(|()| true),
         Command::Run(args) => commands::run::run(args, out).map(|()| true),
         Command::Check(args) => commands::check::run(args, out),
+        Command::Bench(args) => commands::bench::run(args, out).map(|()| true),
         Command::Inspect(args) => commands::inspect::run(args, out).map(|()| true),
         Command::Replay(args) => commands::replay::run(args, out).map(|()| true),
         Command::Gas(args) => commands::gas::run(args, out).map(|()| true),

@@ -1,5 +1,7 @@
 //! What people and machines read: lines on a terminal, or one JSON object a line.
 
+use std::io::Write as _;
+
 use console::{StyledObject, style};
 use serde_json::{Value, json};
 
@@ -18,7 +20,7 @@ impl Output {
     /// A line for people.
     pub fn line(self, text: impl std::fmt::Display) {
         if !self.json {
-            println!("{text}");
+            put(&text);
         }
     }
 
@@ -33,9 +35,14 @@ impl Output {
             if let Value::Object(map) = &mut fields {
                 map.insert("event".into(), json!(name));
             }
-            println!("{fields}");
+            put(&fields);
         }
     }
+}
+
+/// Writes a line. A reader that has seen enough (`| head`) ends no work.
+fn put(text: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Good news.

@@ -141,6 +141,86 @@ fn a_model_is_compiled_run_checked_and_inspected() {
 }
 
 #[test]
+fn a_bench_times_what_the_portable_engine_and_burn_compute() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = fixture("digits.narrows");
+    for engine in ["fastest", "portable"] {
+        let told = events(
+            folder.path(),
+            &["bench", text(&program), "--runs", "3", "--threads", "1", "--engine", engine],
+        );
+        let bench = event(&told, "bench");
+        assert_eq!(bench["run_and_commit_ms"]["all"].as_array().map(Vec::len), Some(3));
+        assert!(
+            bench["check_ms"]["flex"]["median"].is_number()
+                && bench["check_ms"]["ndarray"]["median"].is_number()
+        );
+        let inspected = events(folder.path(), &["inspect", text(&program)]);
+        assert_eq!(bench["exported_bytes"], event(&inspected, "program")["exported_bytes"]);
+    }
+}
+
+#[test]
+fn a_text_is_generated_bound_and_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let gpt = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/chargpt").join(name);
+    let vocabulary = gpt("vocabulary.json");
+    std::fs::write(at.join("p.npy"), npy(&[7, 40, 50, 41])).expect("written");
+    let told = events(
+        at,
+        &[
+            "compile",
+            text(&gpt("chargpt-step.onnx")),
+            "--generate",
+            "4+3",
+            "--calibrate",
+            "p.npy",
+            "--bind",
+            text(&vocabulary),
+            "-o",
+            "g.narrows",
+        ],
+    );
+    assert_eq!(event(&told, "compiled")["report"]["profile"], "standard");
+    let told = events(at, &["inspect", "g.narrows"]);
+    assert_eq!(event(&told, "program")["meta"]["bound"][0]["name"], "vocabulary.json");
+    let told = events(at, &["run", "g.narrows", "--input", "p.npy", "--trace", "g.trace"]);
+    let tokens: Vec<i64> = serde_json::from_value(event(&told, "output")["values"].clone()).expect("tokens");
+    assert_eq!((tokens.len(), &tokens[..4]), (7, &[7, 40, 50, 41][..]));
+    events(at, &["check", "g.trace", "--program", "g.narrows", "--backend", "flex"]);
+    // A whole window is no step.
+    let (whole, step) = (gpt("chargpt.onnx"), gpt("chargpt-step.onnx"));
+    let compile = |model: &Path, more: &[&str], parts: &[&str]| {
+        refused(
+            at,
+            &[&["compile", text(model), "--calibrate", "p.npy", "-o", "x.narrows"], more].concat(),
+            parts,
+        );
+    };
+    compile(&whole, &["--generate", "4+3"], &["export one step with its cache"]);
+    compile(&step, &["--generate", "0+3"], &["at least 1 each"]);
+    compile(&step, &["--generate", "4+99999"], &["16384 together"]);
+    compile(&step, &["--generate", "4+3", "--temperature", "0"], &["temperature"]);
+    compile(&step, &["--generate", "4+3", "--bind", "nothing"], &["nothing", "check the path"]);
+    assert_eq!(narrows(at, &["compile", text(&step), "--generate", "4"]).status.code(), Some(2));
+}
+
+/// A `.npy` of one row of 32-bit integers.
+fn npy(values: &[i32]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '<i4', 'fortran_order': False, 'shape': (1, {}), }}", values.len());
+    while (header.len() + 11) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    values.iter().for_each(|value| bytes.extend(value.to_le_bytes()));
+    bytes
+}
+
+#[test]
 fn the_committed_program_and_sample_are_what_the_model_compiles_to() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = folder.path();

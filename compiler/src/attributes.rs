@@ -22,6 +22,8 @@ pub enum Attribute {
     Floats(Vec<f32>),
     /// ONNX `INTS`.
     Ints(Vec<i64>),
+    /// ONNX `STRINGS`.
+    Texts(Vec<String>),
     /// Any other kind: it is named but its value is not kept.
     Other(&'static str),
 }
@@ -41,7 +43,9 @@ impl Attribute {
             },
             Ok(AttributeType::FLOATS) => Self::Floats(proto.floats.clone()),
             Ok(AttributeType::INTS) => Self::Ints(proto.ints.clone()),
-            Ok(AttributeType::STRINGS) => Self::Other("a list of strings"),
+            Ok(AttributeType::STRINGS) => {
+                Self::Texts(proto.strings.iter().map(|s| String::from_utf8_lossy(s).into_owned()).collect())
+            }
             Ok(AttributeType::GRAPH | AttributeType::GRAPHS) => Self::Other("a graph"),
             Ok(AttributeType::TENSORS) => Self::Other("a list of tensors"),
             Ok(_) | Err(_) => Self::Other("a value of another kind"),
@@ -58,6 +62,16 @@ pub(crate) struct Attributes {
 }
 
 impl Attributes {
+    /// Attributes of a node that no file has.
+    pub(crate) fn of<'a>(
+        operator: &str,
+        node: &str,
+        attributes: impl IntoIterator<Item = (&'a str, Attribute)>,
+    ) -> Self {
+        let left = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { operator: operator.into(), node: node.into(), left }
+    }
+
     /// Decodes a node's attributes.
     pub(crate) fn decode(
         operator: &str,

@@ -1,67 +1,161 @@
 //! The file's nodes, in order, to a [`Graph`] within the limits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 
 use narrows_commitment::Digest;
 
-use crate::constant::element_count;
-use crate::error::{CompileError, quote};
-use crate::graph::{Graph, Node, Op, Value, ValueId};
-use crate::limits::{MAX_ACTIVATION_ELEMENTS, MAX_ALL_ACTIVATIONS, MAX_ALL_WEIGHTS, MAX_MULTIPLY_ADDS};
-use crate::onnx::{self, RawModel};
-use crate::operators;
+use crate::constant::{Constant, element, element_count};
+use crate::error::{CompileError, Dimensions, quote};
+use crate::graph::{Graph, Kind, Node, Op, Origin, Value, ValueId};
+use crate::limits::{
+    MAX_ACTIVATION_ELEMENTS, MAX_ALL_ACTIVATIONS, MAX_ALL_WEIGHTS, MAX_MULTIPLY_ADDS, MAX_NODES, MAX_RANK,
+};
+use crate::onnx::{RawModel, RawNode};
+use crate::operators::Reader;
+
+/// What a name of the file stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum Term {
+    /// A tensor that does not depend on the input.
+    Constant(Rc<Constant>),
+    /// An activation.
+    Value(ValueId),
+}
+
+impl From<Constant> for Term {
+    fn from(constant: Constant) -> Self {
+        Self::Constant(Rc::new(constant))
+    }
+}
+
+/// A graph under construction.
+pub(crate) struct Builder {
+    pub values: Vec<Value>,
+    pub nodes: Vec<Node>,
+    pub names: BTreeMap<String, Term>,
+    /// For each activation the node that makes it.
+    pub makers: Vec<Option<usize>>,
+    /// Activations that are 0 or 1 everywhere.
+    pub booleans: BTreeSet<ValueId>,
+    /// The standard operator set's version.
+    pub opset: i64,
+    /// Names of nodes so far.
+    pub taken: BTreeSet<String>,
+    /// Elements of all constants that were made of others.
+    pub folded: usize,
+    activations: usize,
+    weights: usize,
+}
+
+/// An output of a node under construction.
+pub(crate) struct Made {
+    pub shape: Vec<usize>,
+    pub kind: Kind,
+}
+
+impl Builder {
+    /// Adds a node, named after a part of a node of the file.
+    pub(crate) fn add(
+        &mut self,
+        source: &RawNode,
+        part: &str,
+        op: Op,
+        inputs: Vec<ValueId>,
+        made: Made,
+    ) -> Result<ValueId, CompileError> {
+        let Made { shape, kind } = made;
+        let fail = |detail: String| CompileError::Node {
+            operator: source.operator.clone(),
+            node: source.name.clone(),
+            detail,
+        };
+        let elements = element_count(&shape, MAX_ACTIVATION_ELEMENTS).filter(|&n| n > 0);
+        let Some(elements) = elements.filter(|_| shape.len() <= MAX_RANK) else {
+            let input = quote(&self.values[0].name);
+            return Err(fail(format!(
+                "its output shape {} is empty, has more than {MAX_RANK} dimensions or more than \
+                 {MAX_ACTIVATION_ELEMENTS} elements; check the shape given for {input}",
+                Dimensions(shape)
+            )));
+        };
+        self.activations += elements;
+        self.weights += op.weights();
+        let (activations, weights) = (self.activations, self.weights);
+        if activations > MAX_ALL_ACTIVATIONS || weights > MAX_ALL_WEIGHTS || self.nodes.len() >= MAX_NODES {
+            return Err(fail(format!(
+                "up to it the model has {activations} activations, {weights} weights and {} operators; at most \
+                 {MAX_ALL_ACTIVATIONS}, {MAX_ALL_WEIGHTS} and {MAX_NODES} are compiled",
+                self.nodes.len()
+            )));
+        }
+        let output = ValueId(self.values.len());
+        let name = unique(&mut self.taken, format!("{}.{part}", source.name));
+        self.makers.push(Some(self.nodes.len()));
+        self.values.push(Value { name: name.clone(), shape, kind });
+        let sources = vec![Origin { name: source.name.clone(), operator: source.operator.clone() }];
+        self.nodes.push(Node { name, operator: source.operator.clone(), sources, op, inputs, output });
+        Ok(output)
+    }
+}
+
+/// A name that no other node has: the one wanted, or with a number behind it.
+pub(crate) fn unique(taken: &mut BTreeSet<String>, wanted: String) -> String {
+    let mut name = wanted.clone();
+    let mut count = 1;
+    while !taken.insert(name.clone()) {
+        count += 1;
+        name = format!("{wanted}.{count}");
+    }
+    name
+}
 
 /// Builds the graph of a decoded file; `path` only names it in errors.
 pub(crate) fn build(raw: RawModel, source: Digest, path: &Path) -> Result<Graph, CompileError> {
     let fail = |detail: String| CompileError::Graph { path: path.into(), detail };
-    let RawModel { name, input, input_shape, output, nodes: raw_nodes, mut constants } = raw;
-    if element_count(&input_shape, MAX_ACTIVATION_ELEMENTS).is_none_or(|n| n == 0) {
+    let RawModel { name, opset, input, input_shape, input_type, output, nodes, constants } = raw;
+    let elements = element_count(&input_shape, MAX_ACTIVATION_ELEMENTS).filter(|&n| n > 0);
+    let Some(elements) = elements.filter(|_| input_shape.len() <= MAX_RANK) else {
         return Err(fail(format!(
-            "its input {} of shape {input_shape:?} has more than {MAX_ACTIVATION_ELEMENTS} elements",
+            "its input {} of shape {input_shape:?} has more than {MAX_RANK} dimensions or {MAX_ACTIVATION_ELEMENTS} elements",
             quote(&input)
         )));
+    };
+    let kind = if element::is_integer(input_type) == Some(true) { Kind::Integer } else { Kind::Real };
+    let mut names: BTreeMap<String, Term> =
+        constants.into_iter().map(|(name, constant)| (name, constant.into())).collect();
+    names.insert(input.clone(), Term::Value(ValueId(0)));
+    let mut booleans = BTreeSet::new();
+    if input_type == element::BOOL {
+        booleans.insert(ValueId(0));
     }
-    let mut values = vec![Value { name: input.clone(), shape: input_shape }];
-    let mut known = BTreeMap::from([(input, ValueId(0))]);
-    let mut nodes = Vec::new();
-    let (mut activations, mut weights) = (values[0].elements(), 0);
-    for raw in raw_nodes {
-        let first_output = raw.outputs.first().cloned().unwrap_or_default();
-        let mut reader =
-            operators::Reader { node: raw, values: &values, known: &known, constants: &constants };
-        match reader.read()? {
-            operators::Read::Constant(constant) => {
-                constants.insert(first_output, constant);
-            }
-            operators::Read::Node { op, inputs, shape } => {
-                let node = reader.node;
-                check_shape(&values[0].name, &node, &shape)?;
-                activations += shape.iter().product::<usize>();
-                weights += op.weights();
-                if activations > MAX_ALL_ACTIVATIONS || weights > MAX_ALL_WEIGHTS {
-                    return Err(fail(format!(
-                        "up to node {} it has {activations} activations and {weights} weights; at most \
-                         {MAX_ALL_ACTIVATIONS} and {MAX_ALL_WEIGHTS} are compiled",
-                        node.name
-                    )));
-                }
-                let id = ValueId(values.len());
-                known.insert(first_output.clone(), id);
-                values.push(Value { name: first_output, shape });
-                nodes.push(Node { name: node.name, operator: node.operator, op, inputs, output: id });
-            }
-        }
+    let values = vec![Value { name: input, shape: input_shape, kind }];
+    let mut builder = Builder {
+        values,
+        nodes: Vec::new(),
+        names,
+        makers: vec![None],
+        booleans,
+        opset,
+        taken: BTreeSet::new(),
+        folded: 0,
+        activations: elements,
+        weights: 0,
+    };
+    for node in nodes {
+        Reader { node, builder: &mut builder }.read()?;
     }
-    let output = *known
-        .get(&output)
-        .ok_or_else(|| fail(format!("its output {} does not depend on its input", quote(&output))))?;
+    let output = match builder.names.get(&output) {
+        Some(Term::Value(id)) => *id,
+        _ => return Err(fail(format!("its output {} does not depend on its input", quote(&output)))),
+    };
+    let Builder { values, nodes, .. } = builder;
     let mut graph = Graph { name, source, values, nodes, input: ValueId(0), output };
-    prune(&mut graph);
+    graph.prune();
     if graph.nodes.is_empty() {
         return Err(fail("its output is its input; there is nothing to compile".into()));
     }
-    check_softmax(&graph)?;
     if graph.terms() > MAX_MULTIPLY_ADDS {
         return Err(fail(format!(
             "one inference takes {} multiply-adds, more than the limit of {MAX_MULTIPLY_ADDS}",
@@ -69,50 +163,4 @@ pub(crate) fn build(raw: RawModel, source: Digest, path: &Path) -> Result<Graph,
         )));
     }
     Ok(graph)
-}
-
-fn check_shape(input: &str, node: &onnx::RawNode, shape: &[usize]) -> Result<(), CompileError> {
-    let batch = shape.first() == Some(&1) && (2..=4).contains(&shape.len());
-    let size = element_count(shape, MAX_ACTIVATION_ELEMENTS).filter(|&n| n > 0);
-    if batch && size.is_some() {
-        return Ok(());
-    }
-    Err(CompileError::Node {
-        operator: node.operator.clone(),
-        node: node.name.clone(),
-        detail: format!(
-            "its output shape {shape:?} is not a batch of 1 with up to 3 further dimensions and \
-             {MAX_ACTIVATION_ELEMENTS} elements; check the shape given for {}",
-            quote(input)
-        ),
-    })
-}
-
-/// Drops the nodes that the output does not depend on.
-fn prune(graph: &mut Graph) {
-    let mut needed = vec![false; graph.values.len()];
-    needed[graph.output.0] = true;
-    for node in graph.nodes.iter().rev() {
-        if needed[node.output.0] {
-            for input in &node.inputs {
-                needed[input.0] = true;
-            }
-        }
-    }
-    graph.nodes.retain(|node| needed[node.output.0]);
-}
-
-/// A softmax is dropped, so nothing but reshapes may follow it on the way to the output.
-fn check_softmax(graph: &Graph) -> Result<(), CompileError> {
-    for (index, node) in graph.nodes.iter().enumerate() {
-        let last = || graph.nodes[index + 1..].iter().all(|later| later.op == Op::Reshape);
-        if matches!(node.op, Op::Softmax { .. }) && !last() {
-            return Err(CompileError::Node {
-                operator: node.operator.clone(),
-                node: node.name.clone(),
-                detail: "it is compiled only as the last operator of a model".into(),
-            });
-        }
-    }
-    Ok(())
 }

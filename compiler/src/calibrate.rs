@@ -1,9 +1,12 @@
 //! Ranges of the activations over the calibration samples.
 
+use std::collections::BTreeMap;
+
 use crate::error::CompileError;
 use crate::float::{FloatModel, FloatValues};
-use crate::graph::Graph;
+use crate::graph::{Graph, Op};
 use crate::progress::{Progress, Step};
+use crate::unroll::shared_name;
 
 /// Most elements of all activations together in one batch of the float run.
 const BATCH_ELEMENTS: usize = 1 << 24;
@@ -53,10 +56,19 @@ pub(crate) fn ranges(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Range>, CompileError> {
     let mut ranges = vec![Range { least: f32::INFINITY, greatest: f32::NEG_INFINITY }; graph.values.len()];
+    // A mask may be infinite, and what is made from it until a softmax.
+    let mut infinite = vec![false; graph.values.len()];
+    for node in &graph.nodes {
+        let mask = matches!(&node.op, Op::Mask { other, .. } if other.values.iter().any(|v| v.is_infinite()));
+        let after = node.inputs.iter().any(|id| infinite[id.0]) && !matches!(node.op, Op::Softmax { .. });
+        infinite[node.output.0] = mask || after;
+    }
     run_batches(graph, model, samples, |first, values| {
-        widen(&mut ranges[graph.input.0], values.all(graph.input));
+        widen(&mut ranges[graph.input.0], values.all(graph.input), false);
         for node in &graph.nodes {
-            if let Some(at) = widen(&mut ranges[node.output.0], values.all(node.output)) {
+            if let Some(at) =
+                widen(&mut ranges[node.output.0], values.all(node.output), infinite[node.output.0])
+            {
                 let each = graph.value(node.output).elements();
                 let sample = first + at / each;
                 return Err(CompileError::ActivationNotFinite { node: node.name.clone(), sample });
@@ -65,12 +77,31 @@ pub(crate) fn ranges(
         progress(Progress { step: Step::Calibrating, done: first + values.samples(), total: samples.len() });
         Ok(())
     })?;
+    share(graph, &mut ranges);
     Ok(ranges)
 }
 
-/// Widens a range by values; the place of the first value that is not finite, if any.
-fn widen(range: &mut Range, values: &[f32]) -> Option<usize> {
+/// Gives the copies of one activation in a repeated step one range, so that they have one scale: a cache then passes from
+/// position to position as it is, and the copies share their weights and tables.
+fn share(graph: &Graph, ranges: &mut [Range]) {
+    let mut widest: BTreeMap<&str, Range> = BTreeMap::new();
+    for (value, range) in graph.values.iter().zip(&*ranges) {
+        let shared = widest.entry(shared_name(&value.name)).or_insert(*range);
+        shared.least = shared.least.min(range.least);
+        shared.greatest = shared.greatest.max(range.greatest);
+    }
+    for (value, range) in graph.values.iter().zip(ranges) {
+        *range = widest[shared_name(&value.name)];
+    }
+}
+
+/// Widens a range by values; the place of the first value that is not finite, if any. Infinities are passed over where
+/// they are expected.
+fn widen(range: &mut Range, values: &[f32], infinite: bool) -> Option<usize> {
     for (at, &value) in values.iter().enumerate() {
+        if infinite && value.is_infinite() {
+            continue;
+        }
         if !value.is_finite() {
             return Some(at);
         }

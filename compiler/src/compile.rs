@@ -2,15 +2,17 @@
 
 use burn::tensor::Device;
 use narrows_commitment::{Digest, keccak};
-use narrows_program::{Meta, OperatorMeta, Program, ProgramParts, TensorMeta, TensorType};
+use narrows_program::{BoundFile, Meta, OperatorMeta, Program, ProgramParts, TensorMeta, TensorType};
 
 use crate::calibrate::{self, Range};
 use crate::error::CompileError;
 use crate::float::FloatModel;
-use crate::fuse::{self, Kind, Plan};
+use crate::fuse::{self, Plan};
 use crate::graph::{Graph, Value};
 use crate::layers::{self, LayersOption};
-use crate::lower::{Lowered, Output, OutputType, lower};
+use crate::lower::forms::Forms;
+use crate::lower::{Lowered, Output, REORDER, lower};
+use crate::overrides::Overrides;
 use crate::profile::Profile;
 use crate::progress::Progress;
 use crate::requantise::Scale;
@@ -19,14 +21,18 @@ use crate::samples::Samples;
 /// What a compilation may choose.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Integer types.
-    pub profile: Profile,
+    /// Integer types; by the graph's operators where nobody chooses ([`Profile::suited`]).
+    pub profile: Option<Profile>,
+    /// What is set otherwise for single tensors.
+    pub overrides: Overrides,
     /// Most terms in a segment of a fold; less is taken where a step would open too much.
     pub split: u32,
     /// Levels of a tree that one reveal covers, 1 to 6.
     pub reveal_bits: u8,
     /// Where the operators are cut into layers.
     pub layers: LayersOption,
+    /// Files that belong to the model, such as a tokenizer: their hashes become part of the program's root.
+    pub bound: Vec<BoundFile>,
     /// Where the float runs are done.
     pub device: Device,
 }
@@ -34,7 +40,16 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         let layers = LayersOption::default();
-        Self { profile: Profile::Fast, split: 1024, reveal_bits: 4, layers, device: Device::flex() }
+        let overrides = Overrides::default();
+        Self {
+            profile: None,
+            overrides,
+            split: 1024,
+            reveal_bits: 4,
+            layers,
+            bound: Vec::new(),
+            device: Device::flex(),
+        }
     }
 }
 
@@ -78,25 +93,32 @@ pub fn compile<'a>(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Compiled<'a>, CompileError> {
     options.layers.check()?;
+    options.overrides.check(graph)?;
     check_samples("calibration", graph, &calibration.inputs)?;
+    let profile = options.profile.unwrap_or_else(|| Profile::suited(graph));
     let plan = fuse::plan(graph)?;
     let model = FloatModel::new(graph, options.device.clone());
     let ranges = calibrate::ranges(graph, &model, &calibration.inputs, progress)?;
-    let (input, types) = types(graph, &plan, &ranges, options.profile)?;
-    let lowered = lower(graph, &plan, options.profile, options.split, input, &types)?;
-    let meta = meta(graph, &plan, &lowered, options.profile, &calibration.inputs);
+    drop(model);
+    let forms = Forms::new(graph, &plan, &ranges, profile, &options.overrides)?;
+    let lowered = lower(graph, &plan, &ranges, forms, profile, options.split)?;
+    let mut meta = meta(graph, &plan, &lowered, profile, &calibration.inputs);
+    meta.bound.clone_from(&options.bound);
     let outputs = lowered.outputs;
     let stages: Vec<usize> = outputs.iter().map(|output| output.stage).collect();
     let groups = layers::groups(options.layers, &lowered.operators, &stages);
     let program = Program::new(ProgramParts {
-        input: TensorType { dtype: input.dtype, elements: graph.value(graph.input).elements() as u64 },
+        input: TensorType {
+            dtype: lowered.input.form.dtype,
+            elements: graph.value(graph.input).elements() as u64,
+        },
         operators: lowered.operators,
         groups,
         constants: lowered.constants,
         reveal_bits: options.reveal_bits,
         meta,
     })?;
-    let (device, profile, layers) = (options.device.clone(), options.profile, options.layers);
+    let (device, layers) = (options.device.clone(), options.layers);
     Ok(Compiled { graph, device, profile, layers, plan, ranges, outputs, program })
 }
 
@@ -118,59 +140,21 @@ pub(crate) fn check_samples(
     Err(CompileError::Samples { what, detail })
 }
 
-/// The types of the input and of every stage's output.
-fn types(
-    graph: &Graph,
-    plan: &Plan,
-    ranges: &[Range],
-    profile: Profile,
-) -> Result<(OutputType, Vec<OutputType>), CompileError> {
-    let covering = |range: Range, dtype, margin: f64, node: usize| {
-        let greatest = range.magnitude() * margin;
-        Scale::covering(greatest, dtype).map(|scale| OutputType { dtype, scale }).ok_or_else(|| {
-            let node = &graph.nodes[node];
-            CompileError::Node {
-                operator: node.operator.clone(),
-                node: node.name.clone(),
-                detail: format!("values of up to {greatest} cannot be scaled to integers; check the samples"),
-            }
-        })
-    };
-    let range = ranges[graph.input.0];
-    let input = covering(range, profile.activations(), Profile::margin(profile.activations(), false), 0)?;
-    let last = plan.stages.len() - 1;
-    let mut types: Vec<OutputType> = Vec::with_capacity(plan.stages.len());
-    for (index, stage) in plan.stages.iter().enumerate() {
-        let is_last = index == last;
-        let wide = is_last || stage.kind.is_wide();
-        let dtype = if wide { profile.wide() } else { profile.activations() };
-        let margin = Profile::margin(dtype, is_last);
-        types.push(match (&stage.kind, stage.inputs[0].from) {
-            // A greatest value is one of its inputs, so it has their type.
-            (Kind::MaxPool(_), fuse::From::Input) => input,
-            (Kind::MaxPool(_), fuse::From::Stage(id)) => types[id.0],
-            _ => covering(ranges[stage.output.0], dtype, margin, stage.nodes[0])?,
-        });
-    }
-    Ok((input, types))
-}
-
 fn meta(graph: &Graph, plan: &Plan, lowered: &Lowered, profile: Profile, calibration: &[Vec<f32>]) -> Meta {
     let tensor = |value: &Value, scale: Scale| TensorMeta {
         name: value.name.clone(),
         shape: value.shape.iter().map(|&d| d as u32).collect(),
         scale_bits: scale.bits(),
     };
-    let last = lowered.outputs.last().expect("a plan has at least one stage").stored;
-    let operators = lowered.outputs.iter().zip(&lowered.operators).map(|(output, operator)| {
-        let nodes: &[usize] = if output.is_move { &[] } else { &plan.stages[output.stage].nodes };
-        let [channels, height, width] = output.stored.layout.0;
-        assert_eq!(operator.elements(), output.stored.layout.elements() as u64);
+    let last = &lowered.outputs.last().expect("a plan has at least one stage").stored;
+    let operators = lowered.outputs.iter().map(|output| {
+        let nodes: &[usize] = if output.role == REORDER { &[] } else { &plan.stages[output.stage].nodes };
+        let origins: Vec<_> = nodes.iter().flat_map(|&n| &graph.nodes[n].sources).collect();
         OperatorMeta {
-            nodes: nodes.iter().map(|&n| graph.nodes[n].name.clone()).collect(),
-            operators: nodes.iter().map(|&n| graph.nodes[n].operator.clone()).collect(),
-            scale_bits: output.stored.scale.bits(),
-            shape: [height, width, channels].map(|d| d as u32).to_vec(),
+            nodes: origins.iter().map(|origin| origin.name.clone()).collect(),
+            operators: origins.iter().map(|origin| origin.operator.clone()).collect(),
+            scale_bits: output.stored.form.scale.bits(),
+            shape: output.stored.view.shape().into_iter().map(|d| d as u32).collect(),
         }
     });
     Meta {
@@ -179,8 +163,9 @@ fn meta(graph: &Graph, plan: &Plan, lowered: &Lowered, profile: Profile, calibra
         compiler: concat!("narrows-compiler ", env!("CARGO_PKG_VERSION")).into(),
         calibration: samples_hash(calibration),
         profile: profile.name().into(),
-        input: tensor(graph.value(graph.input), lowered.input.scale),
-        output: tensor(graph.value(graph.output), last.scale),
+        bound: Vec::new(),
+        input: tensor(graph.value(graph.input), lowered.input.form.scale),
+        output: tensor(graph.value(graph.output), last.form.scale),
         operators: operators.collect(),
     }
 }

@@ -172,6 +172,12 @@ pub enum CompileError {
     /// A way to cut layers that there is not.
     #[error(transparent)]
     Layers(#[from] crate::layers::ParseLayersError),
+    /// Overrides that do not fit the model.
+    #[error("the overrides cannot be used: {detail}")]
+    Overrides {
+        /// What was wrong and the remedy.
+        detail: String,
+    },
     /// The model needs a program beyond the protocol's limits.
     #[error("the model makes no legal program: {0}")]
     Illegal(#[from] narrows_program::Illegal),

@@ -1,4 +1,7 @@
-//! The compiler's own graph: typed operators over named activations, shapes known everywhere.
+//! The compiler's own graph: typed operators over named activations of any rank, shapes known everywhere.
+//!
+//! ONNX's many spellings end here: constants are folded into operators, shape arithmetic is gone, decomposed
+//! normalisations and activations are one node again, and every dimension is a number.
 
 use std::path::Path;
 
@@ -7,21 +10,32 @@ use narrows_commitment::{Digest, keccak};
 use crate::build;
 use crate::error::CompileError;
 use crate::limits::MAX_FILE_BYTES;
-use crate::onnx::{self, DimensionSizes};
+use crate::onnx::{self, ModelOptions};
+use crate::recognise;
 use crate::window::Window;
 
 /// Index of an activation in [`Graph::values`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ValueId(pub usize);
 
+/// What an activation's elements are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Real numbers, stored at a scale.
+    Real,
+    /// Integers, stored as they are: tokens, labels, truth values.
+    Integer,
+}
+
 /// An activation: a tensor that depends on the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Value {
     /// The source name.
     pub name: String,
-    /// ONNX order with the batch dimension, which is 1: `[1, features]`, `[1, channels, length]`
-    /// or `[1, channels, height, width]`.
+    /// ONNX order with every dimension, the batch's included. Empty for a scalar.
     pub shape: Vec<usize>,
+    /// What its elements are.
+    pub kind: Kind,
 }
 
 impl Value {
@@ -30,16 +44,33 @@ impl Value {
     pub fn elements(&self) -> usize {
         self.shape.iter().product()
     }
+}
 
-    /// The shape as channels, height and width; missing dimensions are 1.
+/// A constant of real numbers, broadcast as ONNX broadcasts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    /// Its dimensions, never more than those of the activation it meets.
+    pub shape: Vec<usize>,
+    /// Row-major.
+    pub values: Vec<f32>,
+}
+
+impl Tensor {
+    /// A tensor of no dimensions.
     #[must_use]
-    pub fn channels_height_width(&self) -> [usize; 3] {
-        let at = |i: usize| self.shape.get(i).copied().unwrap_or(1);
-        [at(1), at(2), at(3)]
+    pub fn scalar(value: f32) -> Self {
+        Self { shape: Vec::new(), values: vec![value] }
+    }
+
+    /// The one value that every element has, if so.
+    #[must_use]
+    pub fn uniform(&self) -> Option<f32> {
+        let first = *self.values.first()?;
+        self.values.iter().all(|&v| v == first).then_some(first)
     }
 }
 
-/// A 2-D convolution.
+/// A 2-D convolution of `[1, channels, height, width]`; one of `[1, channels, length]` has height 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Conv {
     /// `[output channel][input channel of its group][kernel row][kernel column]`.
@@ -52,9 +83,12 @@ pub struct Conv {
     pub groups: usize,
     /// The sliding window.
     pub window: Window,
+    /// For a transposed convolution, the zeros between neighbouring inputs plus 1, per axis; 1 otherwise. The window is
+    /// the one that slides over the input so spread, `window.input` its size then, and the weights are turned to match.
+    pub spread: [usize; 2],
 }
 
-/// A matrix product with constant weights: ONNX `Gemm` or `MatMul`, scaled by `alpha` and `beta`.
+/// A matrix product of an activation `[…, inputs]` with constant weights, to `[…, outputs]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Linear {
     /// `[output][input]`.
@@ -65,13 +99,112 @@ pub struct Linear {
     pub outputs: usize,
 }
 
-/// A per-channel affine map: ONNX `BatchNormalization` at inference, or a constant `Add`.
+/// Two activations combined element by element, broadcast as ONNX broadcasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Binary {
+    /// a + b.
+    Add,
+    /// a - b.
+    Sub,
+    /// a * b.
+    Mul,
+    /// a / b.
+    Div,
+    /// The smaller.
+    Min,
+    /// The greater.
+    Max,
+    /// 1 where equal, else 0; of integers.
+    Equal,
+}
+
+/// A function of one number, applied to each element.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Function {
+    /// x (1 + erf(x / sqrt 2)) / 2.
+    Gelu,
+    /// Gelu by its hyperbolic tangent.
+    GeluTanh,
+    /// The error function.
+    Erf,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// 1 / (1 + exp -x).
+    Sigmoid,
+    /// x sigmoid(x).
+    Silu,
+    /// x clamp(x / 6 + 1/2, 0, 1).
+    HardSwish,
+    /// clamp(alpha x + beta, 0, 1).
+    HardSigmoid {
+        /// The slope.
+        alpha: f32,
+        /// The offset.
+        beta: f32,
+    },
+    /// x, or alpha x below 0.
+    LeakyRelu {
+        /// The slope below 0.
+        alpha: f32,
+    },
+    /// x, or alpha (exp x - 1) below 0.
+    Elu {
+        /// The factor below 0.
+        alpha: f32,
+    },
+    /// ln(1 + exp x).
+    Softplus,
+    /// e to the power x.
+    Exp,
+    /// Natural logarithm.
+    Log,
+    /// Square root.
+    Sqrt,
+    /// 1 / x.
+    Reciprocal,
+    /// 1 / sqrt x.
+    ReciprocalSqrt,
+    /// x to a constant power.
+    Pow {
+        /// The exponent.
+        exponent: f32,
+    },
+    /// The magnitude.
+    Abs,
+    /// Sine, of rotary embeddings.
+    Sin,
+    /// Cosine.
+    Cos,
+}
+
+/// How a reduction combines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reduction {
+    /// The sum.
+    Sum,
+    /// The mean.
+    Mean,
+    /// The greatest.
+    Max,
+    /// The least.
+    Min,
+    /// The sum of squares.
+    SumSquare,
+}
+
+/// A normalisation over the last `axes` dimensions.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Affine {
-    /// One factor per channel.
-    pub scale: Vec<f64>,
-    /// One offset per channel.
-    pub offset: Vec<f64>,
+pub struct Norm {
+    /// Whether the mean is taken away (layer normalisation), or not (RMS norm).
+    pub centred: bool,
+    /// The normalised dimensions, increasing; usually the last alone.
+    pub axes: Vec<usize>,
+    /// What is added to the variance.
+    pub epsilon: f32,
+    /// The factor, of the shape of the normalised dimensions or broadcast to the whole activation.
+    pub scale: Option<Tensor>,
+    /// The offset, likewise.
+    pub offset: Option<Tensor>,
 }
 
 /// What a node does. Constants are part of it; only activations are inputs.
@@ -79,10 +212,17 @@ pub struct Affine {
 pub enum Op {
     /// Convolution of one activation.
     Conv(Conv),
-    /// Matrix product of one activation of shape `[1, inputs]`.
+    /// Matrix product of one activation with constant weights.
     Linear(Linear),
-    /// `x * scale + offset`, per channel.
-    Affine(Affine),
+    /// Matrix product of two activations: ONNX `MatMul`, batched and broadcast.
+    MatMul,
+    /// `x * scale + offset`, each broadcast to x's shape: also addition of, and multiplication by, constants, and batch norm.
+    Affine {
+        /// Factors.
+        scale: Tensor,
+        /// Offsets.
+        offset: Tensor,
+    },
     /// `min(max(x, low), high)`, either bound possibly infinite; `Relu` is `[0, inf]`.
     Clip {
         /// The lower bound.
@@ -90,25 +230,95 @@ pub enum Op {
         /// The upper bound.
         high: f32,
     },
-    /// Maximum over windows; padding never wins.
+    /// Two activations, element by element.
+    Binary(Binary),
+    /// A function of each element.
+    Function(Function),
+    /// `mask != 0 ? x : other`, mask and other constants broadcast to x's shape.
+    Mask {
+        /// 1 where x is kept, 0 elsewhere.
+        keep: Tensor,
+        /// What stands elsewhere.
+        other: Tensor,
+    },
+    /// `condition ? a : b` of three activations, the condition of integers 0 and 1.
+    Select,
+    /// Softmax along one axis, or its logarithm.
+    Softmax {
+        /// The axis.
+        axis: usize,
+        /// Whether the logarithm is taken.
+        log: bool,
+    },
+    /// Layer normalisation or RMS norm.
+    Norm(Norm),
+    /// A reduction over axes.
+    Reduce {
+        /// How values are combined.
+        reduction: Reduction,
+        /// The reduced axes, increasing.
+        axes: Vec<usize>,
+        /// Whether they stay, with length 1.
+        keep: bool,
+    },
+    /// Which is greatest along an axis, the first of equals.
+    ArgMax {
+        /// The axis.
+        axis: usize,
+        /// Whether it stays, with length 1.
+        keep: bool,
+    },
+    /// Maximum over windows of `[1, channels, height, width]`, or of `[1, channels, length]` with height 1; padding never wins.
     MaxPool(Window),
-    /// Mean over windows.
+    /// Mean over windows, likewise.
     AveragePool {
         /// The sliding window.
         window: Window,
         /// Whether padding counts in the divisor.
         count_padding: bool,
     },
-    /// Sum of two activations of one shape.
-    Add,
+    /// Rows of a constant `[rows, …]` that an activation of integers names: `[…indices, …]`. An index beyond the rows reads the
+    /// first or the last.
+    Embedding(Tensor),
     /// The same elements in ONNX's row-major order under another shape, or under the same one.
     Reshape,
-    /// A final softmax or its logarithm. It keeps the order of the outputs and is not compiled: the
-    /// model's output is what comes into it.
-    Softmax {
-        /// Whether the logarithm is taken.
-        log: bool,
+    /// Dimensions in another order: output dimension i is input dimension `order[i]`.
+    Transpose {
+        /// Where each output dimension comes from.
+        order: Vec<usize>,
     },
+    /// For each dimension where it begins and its step; the output's shape says how many. Steps may be negative.
+    Slice {
+        /// The first position, per dimension.
+        starts: Vec<usize>,
+        /// The step, per dimension.
+        steps: Vec<isize>,
+    },
+    /// Dimensions of length 1, or missing ones in front, repeated to the output's shape.
+    Expand,
+    /// Activations joined along an axis.
+    Concat {
+        /// The axis.
+        axis: usize,
+    },
+    /// Zeros around an activation; the output's shape says how many stand behind.
+    Pad {
+        /// Zeros in front, per dimension.
+        before: Vec<usize>,
+    },
+    /// Each element repeated so often along each dimension: nearest resize by whole factors.
+    Repeat {
+        /// Factors, per dimension.
+        factors: Vec<usize>,
+    },
+    /// Gumbel noise for each of the output's elements, from a seed of two integers of 16 bits, at a position of a
+    /// generation: what makes a greatest score a draw.
+    Noise {
+        /// The position.
+        step: usize,
+    },
+    /// The integers behind real numbers of scale 1, or the reverse: a cast between kinds.
+    Cast,
 }
 
 impl Op {
@@ -117,19 +327,32 @@ impl Op {
         match self {
             Self::Conv(conv) => conv.weights.len(),
             Self::Linear(linear) => linear.weights.len(),
-            Self::Affine(affine) => affine.scale.len(),
+            Self::Affine { scale, .. } => scale.values.len(),
+            Self::Mask { keep, .. } => keep.values.len(),
+            Self::Embedding(table) => table.values.len(),
             _ => 0,
         }
     }
 }
 
+/// A node of the file that a node of the graph stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The source name, or its first output's where the source names no node.
+    pub name: String,
+    /// The source's operator.
+    pub operator: String,
+}
+
 /// One node in topological order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
-    /// The source name, or its first output's where the source names no node.
+    /// The source name; of several nodes made from one of the file, all but the last add what they are to it.
     pub name: String,
     /// The source's operator, for messages.
     pub operator: String,
+    /// Every node of the file that this one stands for, in order, constants aside.
+    pub sources: Vec<Origin>,
     /// What it does.
     pub op: Op,
     /// The activations it reads.
@@ -145,7 +368,7 @@ pub struct Graph {
     pub name: String,
     /// Hash of the file's bytes.
     pub source: Digest,
-    /// Every activation.
+    /// Every activation. Those that no node makes or reads are left from what was recognised.
     pub values: Vec<Value>,
     /// Every node that the output depends on, in topological order.
     pub nodes: Vec<Node>,
@@ -160,17 +383,19 @@ impl Graph {
     ///
     /// # Errors
     /// Any [`CompileError`] about a file, a graph, a tensor or a node.
-    pub fn load(path: &Path, sizes: &DimensionSizes) -> Result<Self, CompileError> {
+    pub fn load(path: &Path, options: &ModelOptions) -> Result<Self, CompileError> {
         let bytes = read_file(path)?;
-        Self::parse(&bytes, path, sizes)
+        Self::parse(&bytes, path, options)
     }
 
     /// Reads a model from bytes; `path` only names them in errors.
     ///
     /// # Errors
     /// As [`Graph::load`].
-    pub fn parse(bytes: &[u8], path: &Path, sizes: &DimensionSizes) -> Result<Self, CompileError> {
-        build::build(onnx::decode(bytes, path, sizes)?, keccak(bytes), path)
+    pub fn parse(bytes: &[u8], path: &Path, options: &ModelOptions) -> Result<Self, CompileError> {
+        let mut graph = build::build(onnx::decode(bytes, path, options)?, keccak(bytes), path)?;
+        recognise::recognise(&mut graph);
+        Ok(graph)
     }
 
     /// The activation behind an index.
@@ -184,6 +409,20 @@ impl Graph {
         self.nodes.iter().filter(move |node| node.inputs.contains(&id))
     }
 
+    /// Drops the nodes that the output does not depend on.
+    pub(crate) fn prune(&mut self) {
+        let mut needed = vec![false; self.values.len()];
+        needed[self.output.0] = true;
+        for node in self.nodes.iter().rev() {
+            if needed[node.output.0] {
+                for input in &node.inputs {
+                    needed[input.0] = true;
+                }
+            }
+        }
+        self.nodes.retain(|node| needed[node.output.0]);
+    }
+
     /// Terms folded by one inference: multiply-adds, comparisons and sums.
     #[must_use]
     pub fn terms(&self) -> u64 {
@@ -191,11 +430,14 @@ impl Graph {
     }
 
     fn node_terms(&self, node: &Node) -> u64 {
-        let inputs = self.value(node.inputs[0]).elements();
+        let input = self.value(node.inputs[0]);
         let each = match &node.op {
             Op::Conv(conv) => conv.weights.len() / conv.outputs.max(1),
-            Op::Linear(_) => inputs,
+            Op::Linear(linear) => linear.weights.len() / linear.outputs.max(1),
+            Op::MatMul => input.shape.last().copied().unwrap_or(1),
             Op::MaxPool(window) | Op::AveragePool { window, .. } => window.taps(),
+            Op::Reduce { .. } | Op::ArgMax { .. } => return input.elements() as u64,
+            Op::Softmax { .. } | Op::Norm(_) => 3,
             _ => 1,
         };
         (self.value(node.output).elements() as u64).saturating_mul(each as u64)

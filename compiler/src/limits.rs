@@ -28,3 +28,11 @@ pub const MAX_SAMPLE_FILES: usize = 1 << 16;
 pub const MAX_SAMPLES: usize = 1 << 20;
 /// Longest text taken from a file into an error message, in characters.
 pub const MAX_QUOTED: usize = 120;
+/// Most dimensions of an activation or a constant.
+pub const MAX_RANK: usize = 6;
+/// Most nodes that one node of the file is unrolled into.
+pub const MAX_UNROLLED: usize = 1 << 14;
+/// Most pieces that one node of the file is cut into.
+pub const MAX_PIECES: usize = 1 << 8;
+/// Most tokens of a prompt and what is generated after it.
+pub const MAX_TOKENS: usize = 1 << 14;

@@ -13,6 +13,10 @@ enum ElementType {
     F32,
     F64,
     U8,
+    I8,
+    U16,
+    I16,
+    U32,
     I32,
     I64,
 }
@@ -20,8 +24,9 @@ enum ElementType {
 impl ElementType {
     fn bytes(self) -> usize {
         match self {
-            Self::U8 => 1,
-            Self::F32 | Self::I32 => 4,
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::F32 | Self::I32 | Self::U32 => 4,
             Self::F64 | Self::I64 => 8,
         }
     }
@@ -30,12 +35,16 @@ impl ElementType {
         match descr {
             "<f4" => Ok(Self::F32),
             "<f8" => Ok(Self::F64),
-            "|u1" | "<u1" | "u1" => Ok(Self::U8),
+            "|u1" | "<u1" | "u1" | "|b1" => Ok(Self::U8),
+            "|i1" | "<i1" | "i1" => Ok(Self::I8),
+            "<u2" => Ok(Self::U16),
+            "<i2" => Ok(Self::I16),
+            "<u4" => Ok(Self::U32),
             "<i4" => Ok(Self::I32),
             "<i8" => Ok(Self::I64),
             other => Err(format!(
-                "its element type {} is not read; save it as float32, float64, uint8, int32 or \
-                 int64, little-endian",
+                "its element type {} is not read; save it as float32, float64, bool or an integer \
+                 of 8 to 64 bits, little-endian",
                 crate::error::quote(other)
             )),
         }
@@ -86,6 +95,10 @@ fn convert(kind: ElementType, bytes: &[u8]) -> ArrayData {
         ElementType::F32 => ArrayData::Float(map(bytes, |b| f64::from(f32::from_le_bytes(b)))),
         ElementType::F64 => ArrayData::Float(map(bytes, f64::from_le_bytes)),
         ElementType::U8 => ArrayData::Integer(map(bytes, |[b]| i64::from(b))),
+        ElementType::I8 => ArrayData::Integer(map(bytes, |b| i64::from(i8::from_le_bytes(b)))),
+        ElementType::U16 => ArrayData::Integer(map(bytes, |b| i64::from(u16::from_le_bytes(b)))),
+        ElementType::I16 => ArrayData::Integer(map(bytes, |b| i64::from(i16::from_le_bytes(b)))),
+        ElementType::U32 => ArrayData::Integer(map(bytes, |b| i64::from(u32::from_le_bytes(b)))),
         ElementType::I32 => ArrayData::Integer(map(bytes, |b| i64::from(i32::from_le_bytes(b)))),
         ElementType::I64 => ArrayData::Integer(map(bytes, i64::from_le_bytes)),
     }

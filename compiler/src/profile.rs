@@ -3,15 +3,17 @@
 use narrows_program::DType;
 use serde::{Deserialize, Serialize};
 
+use crate::graph::{Graph, Op};
+
 /// A choice of integer types, by fidelity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// 8-bit weights and activations: for convolutional networks.
     Fast,
-    /// 8-bit weights, 16-bit activations.
+    /// 8-bit weights, 16-bit activations, a residual stream of 32: for transformers.
     Standard,
-    /// 16-bit weights and activations.
+    /// As standard with 16-bit weights.
     Exact,
 }
 
@@ -38,6 +40,17 @@ impl Profile {
         [Self::Fast, Self::Standard, Self::Exact].into_iter().find(|p| p.name() == name)
     }
 
+    /// The profile for a graph when nobody chooses one: [`Self::Standard`] where 8-bit activations are known to ruin the
+    /// output (products of two activations, a softmax inside, normalisations, embeddings), else [`Self::Fast`].
+    #[must_use]
+    pub fn suited(graph: &Graph) -> Self {
+        let delicate = |op: &Op| matches!(op, Op::MatMul | Op::Norm(_) | Op::Embedding(_));
+        let inner =
+            |op: &Op, output| matches!(op, Op::Softmax { .. }) && graph.readers(output).next().is_some();
+        let found = graph.nodes.iter().any(|node| delicate(&node.op) || inner(&node.op, node.output));
+        if found { Self::Standard } else { Self::Fast }
+    }
+
     pub(crate) fn weights(self) -> DType {
         match self {
             Self::Fast | Self::Standard => DType::I8,
@@ -56,6 +69,14 @@ impl Profile {
     /// matter, and maps that spread their channels.
     pub(crate) fn wide(self) -> DType {
         DType::I16
+    }
+
+    /// Most entries of a function's table.
+    pub(crate) fn table_entries(self) -> u32 {
+        match self {
+            Self::Fast => 1 << 12,
+            Self::Standard | Self::Exact => 1 << 16,
+        }
     }
 
     /// How far past the greatest calibrated value the scale of a type reaches.

@@ -29,8 +29,10 @@ impl Scale {
     /// The scale at which `greatest` is the last value of the type, rounded up to a few bits.
     /// `None` past the range of scales. A greatest of 0 gives the scale for 1.
     pub(crate) fn covering(greatest: f64, dtype: DType) -> Option<Self> {
-        let greatest = if greatest > 0.0 { greatest } else { 1.0 };
-        let exact = greatest / dtype.max() as f64;
+        Self::reaching(greatest, dtype.max() as f64)
+    }
+
+    fn short(exact: f64) -> Option<Self> {
         let bound = (1u128 << SCALE_EXPONENT) as f64;
         if !(1.0 / bound..=bound).contains(&exact) {
             return None;
@@ -39,6 +41,17 @@ impl Scale {
         let bits = exact.to_bits();
         let up = (bits + ((1 << lost) - 1)) >> lost << lost;
         Some(Self(f64::from_bits(up) as f32))
+    }
+
+    /// The scale at which `greatest` takes so many steps, rounded up to a few bits; `None` past the range of scales.
+    pub(crate) fn reaching(greatest: f64, steps: f64) -> Option<Self> {
+        let greatest = if greatest > 0.0 { greatest } else { 1.0 };
+        Self::short(greatest / steps)
+    }
+
+    /// Two to a power.
+    pub(crate) fn power_of_two(exponent: i32) -> Self {
+        Self(2f32.powi(exponent))
     }
 
     /// The scale behind a bit pattern of a program's meta, if it is one.
@@ -66,21 +79,15 @@ impl Scale {
 
 /// The real value of one accumulator unit of an output channel: fine enough for its largest
 /// weight to use `weight_range` steps, coarse enough for its bias and its multiplier to fit.
-pub(crate) fn channel_unit(
-    largest_weight: f64,
-    weight_range: i64,
-    input: Scale,
-    bias: f64,
-    output: Scale,
-) -> f64 {
-    let by_weight = largest_weight / weight_range as f64 * input.real();
-    by_weight.max(bias.abs() / BIAS_LIMIT).max(output.real() * UNIT_FLOOR)
+pub(crate) fn channel_unit(largest_weight: f64, weight_range: i64, input: f64, bias: f64, step: f64) -> f64 {
+    let by_weight = largest_weight / weight_range as f64 * input;
+    by_weight.max(bias.abs() / BIAS_LIMIT).max(step * UNIT_FLOOR)
 }
 
 /// A record for a fold whose accumulator stays within `accumulator`: `unit` is the real value of
-/// an accumulator unit, `bias` a real value. `None` when the unit is so much larger than an output
+/// an accumulator unit, `bias` a real value, `step` the real value of an output step. `None` when the unit is so much larger than an output
 /// step that no legal multiplier reaches.
-pub(crate) fn record(unit: f64, bias: f64, output: Scale, accumulator: u128) -> Option<[u8; 16]> {
+pub(crate) fn record(unit: f64, bias: f64, step: f64, accumulator: u128) -> Option<[u8; 16]> {
     let bias = (bias / unit).round();
     if !bias.is_finite() || bias.abs() > BIAS_LIMIT {
         return None;
@@ -88,11 +95,16 @@ pub(crate) fn record(unit: f64, bias: f64, output: Scale, accumulator: u128) -> 
     let bias = bias as i64;
     let reach = accumulator + u128::from(bias.unsigned_abs());
     let limit = MULTIPLIER_LIMIT.min((PRODUCT_LIMIT - 1) / reach.max(1)) as f64;
-    let ratio = unit / output.real();
+    let ratio = unit / step;
     let scaled = |shift: u32| (ratio * (1u64 << shift) as f64).round();
     let shift = (1..=SHIFT_LIMIT).rev().find(|&shift| scaled(shift) <= limit)?;
     let multiplier = scaled(shift).max(1.0);
     (limit >= 1.0).then(|| record::encode(bias, multiplier as u32, shift as u8))
+}
+
+/// The largest bias that a record takes, in accumulator units.
+pub(crate) fn bias_limit() -> f64 {
+    BIAS_LIMIT
 }
 
 /// The record that changes nothing.
@@ -104,10 +116,6 @@ pub(crate) fn identity() -> [u8; 16] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn scale(value: f32) -> Scale {
-        Scale(value)
-    }
 
     #[test]
     fn a_scale_is_short_and_covers() {
@@ -128,7 +136,7 @@ mod tests {
             accumulator in 1u128..(1 << 44),
         ) {
             let unit = unit.max(f64::from(output) * UNIT_FLOOR);
-            let bytes = record(unit, bias, scale(output), accumulator).expect("in reach");
+            let bytes = record(unit, bias, f64::from(output), accumulator).expect("in reach");
             let (b, m, s) = record::decode(&bytes).expect("well formed");
             let most = (accumulator + u128::from(b.unsigned_abs())) * u128::from(m);
             prop_assert!(m >= 1 && (1..=62).contains(&s));
@@ -142,7 +150,7 @@ mod tests {
         fn no_input_makes_a_record_illegal(
             unit in prop::num::f64::ANY, bias in prop::num::f64::ANY, accumulator in 0u128..(1 << 62),
         ) {
-            if let Some(bytes) = record(unit, bias, scale(0.01), accumulator) {
+            if let Some(bytes) = record(unit, bias, 0.01, accumulator) {
                 let (b, m, s) = record::decode(&bytes).expect("well formed");
                 let most = (accumulator + u128::from(b.unsigned_abs())) * u128::from(m);
                 prop_assert!(m >= 1 && most + (1u128 << (s - 1)) < 1 << 62);

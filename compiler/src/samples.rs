@@ -11,6 +11,8 @@ use crate::npy::{Array, ArrayData};
 
 /// The entry of a `.npz` that holds one integer label a sample.
 const LABELS: &str = "labels";
+/// The entry of a `.npz` that holds several right classes a sample, one for each position.
+const TARGETS: &str = "targets";
 
 /// Samples of the model's input shape, in the order of the file, or of the files' names.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,14 +22,23 @@ pub struct Samples {
     pub inputs: Vec<Vec<f32>>,
     /// The right class of each sample, when every file gave labels.
     pub labels: Option<Vec<usize>>,
+    /// The right class at each position of each sample, for models that answer at every position, when every file gave them.
+    pub targets: Option<Vec<Vec<usize>>>,
 }
 
 impl Samples {
+    /// Samples alone.
+    #[must_use]
+    pub fn of(inputs: Vec<Vec<f32>>) -> Self {
+        Self { inputs, labels: None, targets: None }
+    }
+
     /// Reads a `.npy` or `.npz` file, or every such file in a folder in the order of their names.
     ///
-    /// `input_shape` is the model's, with its batch dimension of 1. An array of that shape, of
-    /// that shape without the batch, or of that shape with any batch is taken; of a `.npz`, the
-    /// one array that fits, and labels from an array named `labels`.
+    /// `input_shape` is the model's. Where its first dimension is 1, that is the batch's: an array of that shape, of
+    /// that shape without the batch, or of that shape with any batch is taken; otherwise an array of that shape or
+    /// several of them along a further first dimension. Of a `.npz`, the one array that fits, labels from an
+    /// array named `labels`, and right classes by position from one named `targets`, its first dimension the samples'.
     ///
     /// # Errors
     /// [`CompileError::Io`], [`CompileError::NoSamples`], [`CompileError::SampleFile`],
@@ -39,11 +50,15 @@ impl Samples {
         } else {
             vec![path.to_path_buf()]
         };
-        let shape = &input_shape[1.min(input_shape.len())..];
-        let mut all = Self { inputs: Vec::new(), labels: Some(Vec::new()) };
+        let shape = match input_shape {
+            [1, rest @ ..] => rest,
+            whole => whole,
+        };
+        let mut all = Self { inputs: Vec::new(), labels: Some(Vec::new()), targets: Some(Vec::new()) };
         for file in files {
-            let Self { inputs, labels } = load_file(&file, shape)?;
+            let Self { inputs, labels, targets } = load_file(&file, shape)?;
             all.inputs.extend(inputs);
+            all.targets = all.targets.zip(targets).map(|(all, more)| [all, more].concat());
             all.labels = all.labels.zip(labels).map(|(mut all, more)| {
                 all.extend(more);
                 all
@@ -97,7 +112,7 @@ fn load_file(path: &Path, shape: &[usize]) -> Result<Samples, CompileError> {
     if batch_of(&array.shape, shape).is_none() {
         return Err(wrong_shape(path, &array, shape));
     }
-    Ok(Samples { inputs: split(path, array, shape)?, labels: None })
+    Ok(Samples::of(split(path, array, shape)?))
 }
 
 fn load_npz(path: &Path, shape: &[usize]) -> Result<Samples, CompileError> {
@@ -108,7 +123,7 @@ fn load_npz(path: &Path, shape: &[usize]) -> Result<Samples, CompileError> {
     }
     let mut fitting: Option<(PathBuf, Array)> = None;
     let mut other: Option<(PathBuf, Array)> = None;
-    let mut labels = None;
+    let (mut labels, mut targets) = (None, None);
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(damaged)?;
         let name = quote(entry.name().map_err(damaged)?.trim_end_matches(".npy"));
@@ -116,6 +131,8 @@ fn load_npz(path: &Path, shape: &[usize]) -> Result<Samples, CompileError> {
         let array = Array::read(entry).map_err(|detail| bad(&place, detail))?;
         if name == LABELS {
             labels = Some((place, array));
+        } else if name == TARGETS {
+            targets = Some((place, array));
         } else if batch_of(&array.shape, shape).is_none() {
             other = Some((place, array));
         } else if let Some((first, _)) = &fitting {
@@ -136,16 +153,35 @@ fn load_npz(path: &Path, shape: &[usize]) -> Result<Samples, CompileError> {
         None => None,
         Some((place, array)) => Some(read_labels(&place, &array, inputs.len())?),
     };
-    Ok(Samples { inputs, labels })
+    let targets = match targets {
+        None => None,
+        Some((place, array)) => Some(read_targets(&place, &array, inputs.len())?),
+    };
+    Ok(Samples { inputs, labels, targets })
 }
 
 fn read_labels(path: &Path, array: &Array, samples: usize) -> Result<Vec<usize>, CompileError> {
-    let ArrayData::Integer(values) = &array.data else {
-        return Err(bad(path, "labels are integers; save them as int64"));
-    };
     if array.shape != [samples] {
         return Err(bad(path, format!("one label a sample is expected, {samples} in all")));
     }
+    classes(path, array)
+}
+
+fn read_targets(path: &Path, array: &Array, samples: usize) -> Result<Vec<Vec<usize>>, CompileError> {
+    let each = array.shape.iter().skip(1).product::<usize>();
+    if array.shape.first() != Some(&samples) || each == 0 {
+        return Err(bad(
+            path,
+            format!("its first dimension is expected to be that of the samples, {samples}"),
+        ));
+    }
+    Ok(classes(path, array)?.chunks(each).map(<[usize]>::to_vec).collect())
+}
+
+fn classes(path: &Path, array: &Array) -> Result<Vec<usize>, CompileError> {
+    let ArrayData::Integer(values) = &array.data else {
+        return Err(bad(path, "labels are integers; save them as int64"));
+    };
     values
         .iter()
         .map(|&v| usize::try_from(v).map_err(|_| bad(path, format!("a label is {v}; use 0 and up"))))

@@ -25,28 +25,24 @@ pub struct Window {
 
 impl Window {
     /// Reads `strides`, `dilations`, `pads`, `auto_pad` and `ceil_mode` of a node whose kernel is
-    /// known, for an input of `[height, width]`. The formulas are those of the ONNX operators.
+    /// known, for an input of `[height, width]` of which the last `dims` are given. The formulas are those of the
+    /// ONNX operators. `ceil` says whether a window may hang over the end, where that only adds padding.
     pub(crate) fn read(
         attributes: &mut Attributes,
+        dims: usize,
         kernel: [usize; 2],
         input: [usize; 2],
+        ceil: bool,
     ) -> Result<Self, CompileError> {
-        let stride = pair(attributes, "strides")?.unwrap_or([1, 1]);
-        let dilation = pair(attributes, "dilations")?.unwrap_or([1, 1]);
-        let pads = four(attributes)?;
+        let stride = sizes(attributes, "strides", dims)?.unwrap_or([1, 1]);
+        let dilation = sizes(attributes, "dilations", dims)?.unwrap_or([1, 1]);
+        let pads = pads(attributes, dims)?;
         let auto = attributes.text("auto_pad", "NOTSET")?;
-        let ceil = attributes.int("ceil_mode", 0)? != 0;
-        if kernel.iter().any(|k| !(1..=MAX_WINDOW).contains(k)) {
-            return Err(attributes.refuse("kernel_shape", format!("sides 1 to {MAX_WINDOW} are")));
-        }
+        let up = attributes.int("ceil_mode", 0)? != 0;
         let mut window = Self { kernel, stride, dilation, begin: [0; 2], end: [0; 2], input, output: [0; 2] };
         match (auto.as_str(), pads) {
-            ("NOTSET", None) => {}
-            ("NOTSET", Some([top, left, bottom, right])) => {
-                window.begin = [top, left];
-                window.end = [bottom, right];
-            }
-            ("VALID" | "SAME_UPPER" | "SAME_LOWER", Some(pads)) if pads != [0; 4] => {
+            ("NOTSET", pads) => (window.begin, window.end) = pads.unwrap_or(([0; 2], [0; 2])),
+            ("VALID" | "SAME_UPPER" | "SAME_LOWER", Some(pads)) if pads != ([0; 2], [0; 2]) => {
                 return Err(attributes.refuse("pads", format!("auto_pad is {auto} already")));
             }
             ("VALID", _) => {}
@@ -69,10 +65,17 @@ impl Window {
                     ),
                 ));
             };
-            if ceil && room % stride[axis] != 0 {
-                return Err(attributes.refuse("ceil_mode", "only whole windows are compiled"));
-            }
             window.output[axis] = room / stride[axis] + 1;
+            let over = room % stride[axis];
+            // A further window must begin inside the input or the padding before it.
+            let begins = window.output[axis] * stride[axis] < input[axis] + window.begin[axis];
+            if up && over != 0 && begins {
+                if !ceil {
+                    return Err(attributes.refuse("ceil_mode", "only whole windows are compiled here"));
+                }
+                window.output[axis] += 1;
+                window.end[axis] += stride[axis] - over;
+            }
         }
         Ok(window)
     }
@@ -131,26 +134,47 @@ impl Window {
     }
 }
 
-/// Reads two positive sizes.
-pub(crate) fn pair(attributes: &mut Attributes, name: &str) -> Result<Option<[usize; 2]>, CompileError> {
+/// Reads one positive size for each of the last `dims` dimensions.
+pub(crate) fn sizes(
+    attributes: &mut Attributes,
+    name: &str,
+    dims: usize,
+) -> Result<Option<[usize; 2]>, CompileError> {
     let Some(values) = attributes.ints(name)? else { return Ok(None) };
-    let sizes: Option<Vec<usize>> =
-        values.iter().map(|&v| usize::try_from(v).ok().filter(|v| (1..=MAX_WINDOW).contains(v))).collect();
-    match sizes.as_deref() {
-        Some(&[height, width]) => Ok(Some([height, width])),
-        _ => {
-            Err(attributes
-                .refuse(name, format!("two sizes from 1 to {MAX_WINDOW} are compiled (2-D windows)")))
-        }
+    match bounded(&values, 1).as_deref() {
+        Some(&[height, width]) if dims == 2 => Ok(Some([height, width])),
+        Some(&[width]) if dims == 1 => Ok(Some([1, width])),
+        _ => Err(attributes.refuse(name, format!("{dims} sizes from 1 to {MAX_WINDOW} are compiled"))),
     }
 }
 
-fn four(attributes: &mut Attributes) -> Result<Option<[usize; 4]>, CompileError> {
-    let Some(values) = attributes.ints("pads")? else { return Ok(None) };
-    let sizes: Option<Vec<usize>> =
-        values.iter().map(|&v| usize::try_from(v).ok().filter(|v| *v <= MAX_WINDOW)).collect();
-    match sizes.as_deref() {
-        Some(&[top, left, bottom, right]) => Ok(Some([top, left, bottom, right])),
-        _ => Err(attributes.refuse("pads", format!("four sizes from 0 to {MAX_WINDOW} are"))),
+/// Reads one amount for each of the last `dims` dimensions.
+pub(crate) fn amounts(
+    attributes: &mut Attributes,
+    name: &str,
+    dims: usize,
+) -> Result<Option<[usize; 2]>, CompileError> {
+    let Some(values) = attributes.ints(name)? else { return Ok(None) };
+    match bounded(&values, 0).as_deref() {
+        Some(&[height, width]) if dims == 2 => Ok(Some([height, width])),
+        Some(&[width]) if dims == 1 => Ok(Some([0, width])),
+        _ => Err(attributes.refuse(name, format!("{dims} sizes from 0 to {MAX_WINDOW} are compiled"))),
     }
+}
+
+/// Padding in front and behind.
+type Pads = ([usize; 2], [usize; 2]);
+
+/// Reads `pads`.
+pub(crate) fn pads(attributes: &mut Attributes, dims: usize) -> Result<Option<Pads>, CompileError> {
+    let Some(values) = attributes.ints("pads")? else { return Ok(None) };
+    match bounded(&values, 0).as_deref() {
+        Some(&[top, left, bottom, right]) if dims == 2 => Ok(Some(([top, left], [bottom, right]))),
+        Some(&[left, right]) if dims == 1 => Ok(Some(([0, left], [0, right]))),
+        _ => Err(attributes.refuse("pads", format!("{} sizes from 0 to {MAX_WINDOW} are", 2 * dims))),
+    }
+}
+
+fn bounded(values: &[i64], least: usize) -> Option<Vec<usize>> {
+    values.iter().map(|&v| usize::try_from(v).ok().filter(|v| (least..=MAX_WINDOW).contains(v))).collect()
 }

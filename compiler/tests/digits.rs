@@ -25,7 +25,7 @@ fn report(profile: Profile, tests: usize) -> Report {
     let (graph, calibration, mut test) = load();
     test.inputs.truncate(tests);
     test.labels.as_mut().unwrap().truncate(tests);
-    let options = Options { profile, ..Options::default() };
+    let options = Options { profile: Some(profile), ..Options::default() };
     let compiled = compile(&graph, &calibration, &options, &mut |_| {}).unwrap();
     let report = compiled.report(&calibration, Some(&test), &Naive, &mut |_| {}).unwrap();
     print(&report);
@@ -128,7 +128,7 @@ fn the_program_depends_on_its_inputs_alone() {
     #[allow(deprecated, reason = "a second backend, which rounds otherwise, is what is wanted")]
     let other = Device::ndarray();
     assert_eq!(first, root(&calibration, other), "by another backend");
-    let fewer = Samples { inputs: calibration.inputs[1..].to_vec(), labels: None };
+    let fewer = Samples::of(calibration.inputs[1..].to_vec());
     assert_ne!(first, root(&fewer, Device::flex()), "the calibration set is bound");
 }
 
@@ -175,7 +175,7 @@ fn enlarged(samples: &Samples, count: usize) -> Samples {
         };
         (0..784).map(|i| at(i / 28, i % 28)).collect()
     };
-    Samples { inputs: samples.inputs.iter().take(count).map(enlarge).collect(), labels: None }
+    Samples::of(samples.inputs.iter().take(count).map(enlarge).collect())
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn a_real_model_keeps_its_names_and_answers() {
     let (_, calibration, test) = load();
     let (calibration, test) = (enlarged(&calibration, 20), enlarged(&test, 60));
     for (profile, agreeing) in [(Profile::Fast, 57), (Profile::Exact, 60)] {
-        let options = Options { profile, ..Options::default() };
+        let options = Options { profile: Some(profile), ..Options::default() };
         let compiled = compile(&graph, &calibration, &options, &mut |_| {}).unwrap();
         let report = compiled.report(&calibration, Some(&test), &Naive, &mut |_| {}).unwrap();
         print(&report);

@@ -14,7 +14,7 @@ fn survive(bytes: &[u8]) -> bool {
         return false;
     };
     let input = graph.value(graph.input).elements();
-    let samples = Samples { inputs: vec![vec![0.5; input]], labels: None };
+    let samples = Samples::of(vec![vec![0.5; input]]);
     compile(&graph, &samples, &Options::default(), &mut |_| {}).is_ok()
 }
 

@@ -62,7 +62,7 @@ fn a_report_says_what_is_exported() {
     let (graph, samples) = load();
     let options = Options { layers: LayersOption::Count(2), ..Options::default() };
     let compiled = compile(&graph, &samples, &options, &mut |_| {}).unwrap();
-    let few = Samples { inputs: samples.inputs[..2].to_vec(), labels: None };
+    let few = Samples::of(samples.inputs[..2].to_vec());
     let report = compiled.report(&few, None, &Naive, &mut |_| {}).unwrap();
     assert_eq!((report.layering, report.layers), (LayersOption::Count(2), 4));
     assert_eq!(report.exported_bytes, 2048 + 512 + 512 + 128 + 20);
@@ -86,7 +86,7 @@ fn a_copy_stands_in_the_layer_of_the_node_that_needs_it() {
         .floats("w", &[8, 5], &numbers.reals(40))
         .node("MatMul", &["f", "w"], "y", vec![]);
     let graph = model.graph().unwrap();
-    let samples = Samples { inputs: (0..4).map(|_| numbers.reals(48)).collect(), labels: None };
+    let samples = Samples::of((0..4).map(|_| numbers.reals(48)).collect());
     let node = program(&graph, &samples, LayersOption::Node);
     assert_eq!(node.parts().groups, [1, 2, 1]);
     let copy = OperatorIndex(1);

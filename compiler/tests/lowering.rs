@@ -5,7 +5,7 @@ mod common;
 
 use common::model::{Model, float, int, ints, tensor, text};
 use common::{Naive, Numbers};
-use narrows_compiler::{Graph, Options, Profile, Samples, compile, decode_output, encode_input};
+use narrows_compiler::{Graph, Op, Options, Profile, Samples, compile, decode_output, encode_input};
 use proptest::prelude::*;
 
 /// Compiles in two profiles and checks each operator and the output against the float run.
@@ -13,10 +13,10 @@ fn check(graph: &Graph, seed: u64) -> usize {
     let mut numbers = Numbers(seed);
     let input = graph.value(graph.input).elements();
     let inputs: Vec<Vec<f32>> = (0..6).map(|_| numbers.reals(input)).collect();
-    let samples = Samples { inputs, labels: None };
+    let samples = Samples::of(inputs);
     let mut operators = 0;
     for (profile, least) in [(Profile::Exact, 60.0), (Profile::Fast, 20.0)] {
-        let options = Options { profile, split: 7, ..Options::default() };
+        let options = Options { profile: Some(profile), split: 7, ..Options::default() };
         let compiled = compile(graph, &samples, &options, &mut |_| {}).unwrap();
         let report = compiled.report(&samples, None, &Naive, &mut |_| {}).unwrap();
         for operator in &report.operators {
@@ -38,14 +38,17 @@ fn check_output(
 ) {
     let refs: Vec<&[f32]> = samples.inputs.iter().map(Vec::as_slice).collect();
     let values = narrows_compiler::FloatModel::new(graph, burn::tensor::Device::flex()).run(&refs);
-    let greatest = values.all(graph.output).iter().fold(0f32, |m, v| m.max(v.abs()));
+    // A softmax at the end is left out.
+    let last = graph.nodes.iter().find(|node| node.output == graph.output).unwrap();
+    let compared = if matches!(last.op, Op::Softmax { .. }) { last.inputs[0] } else { graph.output };
+    let greatest = values.all(compared).iter().fold(0f32, |m, v| m.max(v.abs()));
     let tolerance = greatest * if profile == Profile::Exact { 0.004 } else { 0.2 };
     for (at, sample) in samples.inputs.iter().enumerate() {
         let program = compiled.program();
         let input = encode_input(program, sample).unwrap();
         let outputs = narrows_compiler::Engine::run(&Naive, program, &input).unwrap();
         let output = decode_output(program, outputs.last().unwrap()).unwrap();
-        let float = values.sample(graph.output, at);
+        let float = values.sample(compared, at);
         assert_eq!(output.len(), float.len());
         for (i, (a, b)) in output.iter().zip(float).enumerate() {
             assert!((a - b).abs() <= tolerance, "{profile:?} element {i}: {a} for {b}");
@@ -264,10 +267,10 @@ fn reshapes_move_data_only_where_they_must() {
         .floats("w2", &[3, 2, 2, 2], &numbers.reals(24))
         .node("Conv", &["d", "w2"], "y", vec![]);
     assert_eq!(check(&model.graph().unwrap(), 11), 3);
-    // The output is reshaped from one image into another: two copies.
+    // The output is reshaped from one image into another: one copy, straight into the other's order.
     let model =
         convolved(&mut numbers).ints("other", &[1, 2, 8, 9]).node("Reshape", &["c", "other"], "y", vec![]);
-    assert_eq!(check(&model.graph().unwrap(), 12), 3);
+    assert_eq!(check(&model.graph().unwrap(), 12), 2);
     // An image flattened for the output: one copy, into ONNX's order.
     let model = convolved(&mut numbers).node("Flatten", &["c"], "y", vec![]);
     assert_eq!(check(&model.graph().unwrap(), 13), 2);
@@ -301,11 +304,11 @@ fn large_folds_are_split_within_the_referees_reach() {
         .floats("v", &[4000, 3], &numbers.reals(12_000))
         .node("MatMul", &["m", "v"], "y", vec![]);
     let graph = model.graph().unwrap();
-    let samples = Samples { inputs: vec![numbers.reals(130 * 3600)], labels: None };
+    let samples = Samples::of(vec![numbers.reals(130 * 3600)]);
     let options = Options { split: 1 << 20, ..Options::default() };
     let compiled = compile(&graph, &samples, &options, &mut |_| {}).unwrap();
     let splits: Vec<u32> = compiled.program().operators().iter().map(|operator| operator.split).collect();
-    assert_eq!(splits, [95, 16_384, 16_384], "2 tiles a row of one place, at most 192 of them");
+    assert_eq!(splits, [192, 16_384, 16_384], "a tile a place, at most 192 of them");
     let options = Options { split: 1, ..Options::default() };
     let compiled = compile(&graph, &samples, &options, &mut |_| {}).unwrap();
     let splits: Vec<u32> = compiled.program().operators().iter().map(|operator| operator.split).collect();

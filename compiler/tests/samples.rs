@@ -84,6 +84,10 @@ fn every_element_type_and_shape_of_batch_is_taken() {
         npy("<f4", "(1, 2, 2)", &floats(&[1.0, 2.0, 3.0, 4.0])),
         npy("<f8", "(2, 2)", &[1.0f64, 2.0, 3.0, 4.0].map(f64::to_le_bytes).concat()),
         npy("|u1", "(2, 2)", &[1, 2, 3, 4]),
+        npy("|i1", "(2, 2)", &[1, 2, 3, 4]),
+        npy("<i2", "(2, 2)", &[1i16, 2, 3, 4].map(i16::to_le_bytes).concat()),
+        npy("<u2", "(2, 2)", &[1u16, 2, 3, 4].map(u16::to_le_bytes).concat()),
+        npy("<u4", "(2, 2)", &[1u32, 2, 3, 4].map(u32::to_le_bytes).concat()),
         npy("<i4", "(2, 2)", &[1i32, 2, 3, 4].map(i32::to_le_bytes).concat()),
         npy("<i8", "(2, 2)", &[1i64, 2, 3, 4].map(i64::to_le_bytes).concat()),
     ];
@@ -94,6 +98,16 @@ fn every_element_type_and_shape_of_batch_is_taken() {
     let batch = npy("|u1", "(3, 2, 2)", &(1..=12).collect::<Vec<u8>>());
     let samples = Samples::load(&folder.file("a.npy", &batch), &[1, 2, 2]).unwrap();
     assert_eq!(samples.inputs[2], [9.0, 10.0, 11.0, 12.0]);
+    let negative = npy("|i1", "(4,)", &[0xff, 0x80, 0, 1]);
+    let samples = Samples::load(&folder.file("a.npy", &negative), &[1, 4]).unwrap();
+    assert_eq!(samples.inputs, [[-1.0, -128.0, 0.0, 1.0]]);
+    let truth = npy("|b1", "(2, 2)", &[1, 0, 0, 1]);
+    let samples = Samples::load(&folder.file("a.npy", &truth), &[2, 2]).unwrap();
+    assert_eq!(
+        samples.inputs,
+        [[1.0, 0.0, 0.0, 1.0]],
+        "a shape whose first dimension is no batch is taken whole"
+    );
 }
 
 #[test]

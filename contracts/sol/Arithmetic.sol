@@ -178,20 +178,83 @@ library Arithmetic {
         }
     }
 
-    /// Requantises `acc` by the record at `pointer`: le64(bias) | le32(m) | s (SPEC 2.3).
-    /// @dev acc + bias is below 2^128, m below 2^32. A shift that no legal record has is cut to 1 … 62.
-    function requantise(int256 acc, uint256 pointer, int256 lo, int256 hi) internal pure returns (int256 value) {
+    /// The greatest of `count` integers, at least one, and the place of the first such, from 0.
+    function first(uint256 pointer, uint256 step, uint256 size, uint256 count)
+        internal
+        pure
+        returns (int256 most, uint256 place)
+    {
         unchecked {
-            int256 bias = int256(int64(uint64(_littleEndian(pointer, 8))));
+            most = type(int256).min;
+            for (uint256 i; i < count; ++i) {
+                int256 value = read(pointer, size);
+                if (value > most) (most, place) = (value, i);
+                pointer += step;
+            }
+        }
+    }
+
+    /// floor((n + floor(divisor / 2)) / divisor), of a divisor of at least 1; n is below 2^128.
+    function divide(int256 n, int256 divisor) internal pure returns (int256 quotient) {
+        unchecked {
+            n += divisor / 2;
+            quotient = n / divisor;
+            // The division cuts towards 0.
+            if (n % divisor < 0) --quotient;
+        }
+    }
+
+    /// The R with R^2 <= value < (R + 1)^2; value is below 2^128.
+    function root(uint256 value) internal pure returns (uint256 r) {
+        if (value == 0) return 0;
+        unchecked {
+            uint256 bits;
+            assembly ("memory-safe") {
+                bits := sub(256, clz(value))
+            }
+            // From no less than the root Newton's steps fall until they reach it.
+            uint256 next = 1 << ((bits + 1) / 2);
+            do {
+                r = next;
+                next = (r + value / r) / 2;
+            } while (next < r);
+            assert(r * r <= value && value < (r + 1) * (r + 1));
+        }
+    }
+
+    /// Requantises `acc` by the record at `pointer`: le64(bias) | le32(m) | s (SPEC 2.3).
+    /// @dev acc + bias is below 2^128, m below 2^32.
+    function requantise(int256 acc, uint256 pointer, int256 lo, int256 hi) internal pure returns (int256) {
+        unchecked {
+            return _scale(acc + _bias(pointer), pointer, lo, hi);
+        }
+    }
+
+    /// Requantises the root of acc + bias, of 0 if that is negative.
+    function requantiseRoot(int256 acc, uint256 pointer, int256 lo, int256 hi) internal pure returns (int256) {
+        unchecked {
+            acc += _bias(pointer);
+        }
+        return _scale(acc > 0 ? int256(root(uint256(acc))) : int256(0), pointer, lo, hi);
+    }
+
+    function _bias(uint256 pointer) private pure returns (int256) {
+        return int64(uint64(_littleEndian(pointer, 8)));
+    }
+
+    /// A shift that no legal record has is cut to 1 … 62.
+    function _scale(int256 value, uint256 pointer, int256 lo, int256 hi) private pure returns (int256) {
+        unchecked {
             int256 multiplier = int256(_littleEndian(pointer + 8, 4));
             uint256 shift = _littleEndian(pointer + 12, 1);
             if (shift == 0) shift = 1;
             if (shift > 62) shift = 62;
             // An arithmetic shift right is the floor, for negative numbers too.
-            value = ((acc + bias) * multiplier + int256(1 << (shift - 1))) >> shift;
+            value = (value * multiplier + int256(1 << (shift - 1))) >> shift;
         }
         if (value > hi) value = hi;
         if (value < lo) value = lo;
+        return value;
     }
 
     function _littleEndian(uint256 pointer, uint256 count) private pure returns (uint256 value) {

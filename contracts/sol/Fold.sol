@@ -27,7 +27,13 @@ library Fold {
         bool inside;
         uint256 aAddress;
         uint256 bAddress;
+        /// The first term's place among all of the element's.
+        uint256 place;
     }
+
+    /// An argmax's terms hold the value above so many bits, and in them how far the term is from this place.
+    uint256 private constant PLACE_BITS = 24;
+    uint256 private constant LAST_PLACE = (1 << PLACE_BITS) - 1;
 
     /// The fold of the terms from <= t < to of `element`.
     function accumulate(bytes calldata d, uint256 element, uint256 from, uint256 to, Tiles memory a, Tiles memory b)
@@ -37,7 +43,7 @@ library Fold {
     {
         if (from >= to) revert IGame.WrongDescriptor();
         Coordinates memory o = coordinates(d, element);
-        if (d.fold() == Descriptor.MAX) acc = type(int256).min;
+        if (d.fold() == Descriptor.MAX || d.fold() == Descriptor.ARG_MAX) acc = type(int256).min;
         unchecked {
             uint256 r1 = d.u32(Descriptor.RED + 4);
             uint256 r2 = d.u32(Descriptor.RED + 8);
@@ -54,6 +60,7 @@ library Fold {
                 (bool inside, uint256 windows) = _windows(d, o, t0, t1);
                 run.inside = inside;
                 run.aAddress += windows;
+                run.place = from;
                 from += run.count;
                 acc = _foldRun(d, acc, run, a, b);
                 t2 = 0;
@@ -132,7 +139,11 @@ library Fold {
                 if (fold == Descriptor.DOT || fold == Descriptor.PAIR) {
                     if (d.bType() == 0) revert IGame.WrongDescriptor();
                     (pointerB, count) = _side(b, run.bAddress, strideB, count);
-                } else if (fold != Descriptor.SUM && fold != Descriptor.MAX) {
+                } else if (fold == Descriptor.GATHER) {
+                    if (d.bType() == 0) revert IGame.WrongDescriptor();
+                    // One term at a time: each names its own row.
+                    (pointerB, count) = (_row(d, run, pointerA, a.size, b), 1);
+                } else if (fold != Descriptor.SUM && fold != Descriptor.MAX && fold != Descriptor.ARG_MAX) {
                     revert IGame.WrongDescriptor();
                 }
                 run.count -= count;
@@ -151,6 +162,18 @@ library Fold {
                     if (most > acc) acc = most;
                     continue;
                 }
+                if (fold == Descriptor.GATHER) {
+                    acc += Arithmetic.read(pointerB, b.size);
+                    continue;
+                }
+                if (fold == Descriptor.ARG_MAX) {
+                    (int256 value, uint256 ahead) = (d.i32(Descriptor.PAD), 0);
+                    if (run.inside) (value, ahead) = Arithmetic.first(pointerA, strideA * a.size, a.size, count);
+                    int256 term = (value << PLACE_BITS) + int256(LAST_PLACE - run.place - ahead);
+                    if (term > acc) acc = term;
+                    run.place += count;
+                    continue;
+                }
                 int256 sumA = run.inside
                     ? Arithmetic.sum(pointerA, strideA * a.size, a.size, count)
                     : d.i32(Descriptor.PAD) * int256(count);
@@ -162,6 +185,22 @@ library Fold {
                 acc += sumA * d.i32(Descriptor.SCALE_A) + sumB * d.i32(Descriptor.SCALE_B);
             }
             return acc;
+        }
+    }
+
+    /// Where the element of b lies in the row that a run's first term of a names, cut to the first or the last.
+    function _row(bytes calldata d, Run memory run, uint256 pointerA, uint256 sizeA, Tiles memory b)
+        private
+        pure
+        returns (uint256 pointer)
+    {
+        int256 row = run.inside ? Arithmetic.read(pointerA, sizeA) : d.i32(Descriptor.PAD);
+        unchecked {
+            int256 last = d.i32(Descriptor.SCALE_B) - 1;
+            if (row > last) row = last;
+            if (row < 0) row = 0;
+            // Below 0, where no legal program's rows go, there is no tile either.
+            (pointer,) = b.locate(uint256(int256(run.bAddress) + row * d.i32(Descriptor.SCALE_A)), 0);
         }
     }
 

@@ -235,13 +235,14 @@ contract Game is Match {
         bytes calldata operator,
         bytes calldata sums,
         Opened calldata params,
+        Opened calldata third,
         bytes calldata signature
     ) external {
         // The referee reads them.
-        (operator, params);
+        (params, third);
         Move memory move = _find(_claimId(posted), number);
         _begin(move, standing, 0, seat, 1 << Phase.FOLD_E, signature.length == 0 ? posted.executor : address(0));
-        _ask(move, 0, 0);
+        _ask(move, _inputOfThird(posted, operator), 0);
         move.node = Tree.tagged(Tree.STATEMENT, sums);
         MatchWord next = _turn(move, move.word.turned().answered());
         emit Folded(move.matchId, MatchWord.unwrap(next), sums);

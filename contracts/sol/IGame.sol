@@ -60,11 +60,12 @@ interface IGame {
         bytes32[] proof;
     }
 
-    /// What the referee reads of the operands and of the records of one element.
+    /// What the referee reads of the operands and of the records of one element, and of its table or divisor.
     struct Witness {
         Opened a;
         Opened b;
         Opened params;
+        Opened third;
     }
 
     /// Where a verdict found the fault, and what would have been right (PROTOCOL 4.8).
@@ -316,6 +317,7 @@ interface IGame {
         bytes calldata operator,
         bytes calldata sums,
         Opened calldata params,
+        Opened calldata third,
         bytes calldata signature
     ) external;
     function segment(

@@ -45,7 +45,7 @@ interface IReferee {
         IGame.Witness calldata witness
     ) external view returns (uint8 phase, uint256 e, int256 value, bytes32 point);
 
-    /// Refuses sums that do not lead to the claimed value, or that nobody answers for. Needs the claim.
+    /// Refuses sums that do not lead to the claimed value, or that nobody answers for. Needs the claim, layers and input.
     function fold(
         IGame.Posted calldata posted,
         uint64 number,
@@ -54,6 +54,7 @@ interface IReferee {
         bytes calldata operator,
         bytes calldata sums,
         IGame.Opened calldata params,
+        IGame.Opened calldata third,
         bytes calldata signature
     ) external view;
 

@@ -139,6 +139,12 @@ abstract contract Match is Ledger {
     function _inputOf(Posted calldata posted, bytes calldata operator) internal view returns (bytes32) {
         bool reads = operator.aKind() == Descriptor.KIND_INPUT
             || (operator.bType() != 0 && operator.bKind() == Descriptor.KIND_INPUT);
+        return reads ? jobs[posted.jobId].inputRoot : _inputOfThird(posted, operator);
+    }
+
+    /// The same, if the operator reads it as its table or divisor, as that of no legal program does.
+    function _inputOfThird(Posted calldata posted, bytes calldata operator) internal view returns (bytes32) {
+        bool reads = operator.hasThird() && operator.thirdKind() == Descriptor.KIND_INPUT;
         return reads ? jobs[posted.jobId].inputRoot : bytes32(0);
     }
 

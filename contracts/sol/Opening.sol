@@ -50,20 +50,29 @@ library Opening {
 
     function operandA(bytes calldata d) internal pure returns (Operand memory) {
         uint256 size = Descriptor.sizeOf(d.aType());
-        return Operand(d.aKind(), d.u32(12), d.u8(28), d.u8(29), d.rootAt(0), d.u8(9), size);
+        return Operand(d.aKind(), d.u32(12), d.u8(28), d.u8(29), d.rootAt(d.rootsFrom()), d.u8(9), size);
     }
 
     function operandB(bytes calldata d) internal pure returns (Operand memory) {
         uint256 size = Descriptor.sizeOf(d.bType());
-        bytes32 root = d.rootAt(d.aKind() == Descriptor.KIND_CONSTANT ? 1 : 0);
-        return Operand(d.bKind(), d.u32(16), d.u8(30), d.u8(31), root, d.u8(10), size);
+        uint256 place = d.rootsFrom();
+        if (d.aKind() == Descriptor.KIND_CONSTANT) place += 32;
+        return Operand(d.bKind(), d.u32(16), d.u8(30), d.u8(31), d.rootAt(place), d.u8(10), size);
     }
 
-    /// The records: always a constant, whose root stands last.
+    /// The records: always a constant, whose root stands last but for a constant third operand's.
     function operandParams(bytes calldata d) internal pure returns (Operand memory) {
-        uint256 last = (d.length - Descriptor.BYTES) / 32 - 1;
+        uint256 place = d.length - 32;
+        if (d.hasThird() && d.thirdKind() == Descriptor.KIND_CONSTANT) place -= 32;
         uint256 size = Descriptor.sizeOf(PARAMS_TYPE);
-        return Operand(Descriptor.KIND_CONSTANT, d.u32(20), 0, 0, d.rootAt(last), d.u8(11), size);
+        return Operand(Descriptor.KIND_CONSTANT, d.u32(20), 0, 0, d.rootAt(place), d.u8(11), size);
+    }
+
+    /// The table or the divisor, of an operator that has one.
+    function operandThird(bytes calldata d) internal pure returns (Operand memory) {
+        uint256 size = Descriptor.sizeOf(d.thirdType());
+        bytes32 root = d.rootAt(d.length - 32);
+        return Operand(d.thirdKind(), d.u32(200), d.u8(195), d.u8(196), root, d.u8(194), size);
     }
 
     function open(Scene memory scene, Operand memory operand, IGame.Opened calldata opened)
@@ -94,7 +103,7 @@ library Opening {
     }
 
     function isEmpty(IGame.Witness calldata witness) internal pure returns (bool) {
-        return isEmpty(witness.a) && isEmpty(witness.b) && isEmpty(witness.params);
+        return isEmpty(witness.a) && isEmpty(witness.b) && isEmpty(witness.params) && isEmpty(witness.third);
     }
 
     /// Where element `at` lies, and how many bytes from there on lie side by side: at least its tile's, and of the tiles

@@ -74,15 +74,18 @@ contract Referee is IReferee {
         bytes calldata operator,
         bytes calldata sums,
         IGame.Opened calldata params,
+        IGame.Opened calldata third,
         bytes calldata signature
     ) external view {
+        Context memory context = _context();
         MatchWord word = MatchWord.wrap(standing.word);
         if (operator.operatorLeaf() != standing.scope) revert IGame.WrongDescriptor();
         uint256 e = _elementAt(operator, word.position(), word.element());
-        if (Step.fold(operator, e, sums, params) != word.value()) revert IGame.FoldMismatch();
+        Scene memory scene = _scene(posted, standing, context);
+        if (Step.fold(scene, operator, e, sums, params, third) != word.value()) revert IGame.FoldMismatch();
         if (signature.length == 0) return;
         bytes32 statement = Tree.tagged(Tree.STATEMENT, sums);
-        bytes32 digest = Signature.sumsDigest(msg.sender, _context().claimId, word.place(), e, statement);
+        bytes32 digest = Signature.sumsDigest(msg.sender, context.claimId, word.place(), e, statement);
         if (!Signature.isBy(posted.executor, digest, signature)) revert IGame.BadSignature();
     }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
-import {Arithmetic} from "./Arithmetic.sol";
 import {Descriptor} from "./Descriptor.sol";
+import {Finalise} from "./Finalise.sol";
 import {Fold} from "./Fold.sol";
 import {IGame} from "./IGame.sol";
 import {Opening, Scene, Tiles} from "./Opening.sol";
@@ -11,7 +11,6 @@ import {Opening, Scene, Tiles} from "./Opening.sol";
 /// @notice Operator bytes `d` are those of a sized operator.
 library Step {
     using Descriptor for bytes;
-    using Opening for Tiles;
 
     /// The right value of output element `e`.
     function element(Scene memory scene, bytes calldata d, uint256 e, IGame.Witness calldata witness)
@@ -20,8 +19,8 @@ library Step {
         returns (int256)
     {
         (Tiles memory a, Tiles memory b) = _operands(scene, d, witness);
-        Tiles memory params = Opening.open(scene, Opening.operandParams(d), witness.params);
-        return _finalise(d, e, Fold.accumulate(d, e, 0, d.terms(), a, b), params);
+        (Tiles memory params, Tiles memory third) = _ending(scene, d, witness.params, witness.third);
+        return Finalise.element(d, e, Fold.accumulate(d, e, 0, d.terms(), a, b), params, third);
     }
 
     /// The right partial value of segment `index` of `e`.
@@ -30,7 +29,7 @@ library Step {
         pure
         returns (int256 value)
     {
-        if (!Opening.isEmpty(witness.params)) revert IGame.WitnessExtra();
+        if (!Opening.isEmpty(witness.params) || !Opening.isEmpty(witness.third)) revert IGame.WitnessExtra();
         (Tiles memory a, Tiles memory b) = _operands(scene, d, witness);
         uint256 from = index * d.split();
         uint256 to = from + d.split();
@@ -41,16 +40,18 @@ library Step {
     }
 
     /// The value that stated partial values (be64 each, one a segment) lead to.
-    function fold(bytes calldata d, uint256 e, bytes calldata sums, IGame.Opened calldata params)
-        internal
-        pure
-        returns (int256)
-    {
+    function fold(
+        Scene memory scene,
+        bytes calldata d,
+        uint256 e,
+        bytes calldata sums,
+        IGame.Opened calldata params,
+        IGame.Opened calldata third
+    ) internal pure returns (int256) {
         if (sums.length != d.segments() * 8) revert IGame.WrongCount();
         int256 acc = _combine(d, sums);
-        // A constant is opened under no root of the claim's.
-        Scene memory none;
-        return _finalise(d, e, acc, Opening.open(none, Opening.operandParams(d), params));
+        (Tiles memory records, Tiles memory other) = _ending(scene, d, params, third);
+        return Finalise.element(d, e, acc, records, other);
     }
 
     function _operands(Scene memory scene, bytes calldata d, IGame.Witness calldata witness)
@@ -63,9 +64,20 @@ library Step {
         else if (!Opening.isEmpty(witness.b)) revert IGame.WitnessExtra();
     }
 
+    /// What finalising reads: the records, and the table or the divisor.
+    function _ending(Scene memory scene, bytes calldata d, IGame.Opened calldata params, IGame.Opened calldata third)
+        private
+        pure
+        returns (Tiles memory records, Tiles memory other)
+    {
+        records = Opening.open(scene, Opening.operandParams(d), params);
+        if (d.hasThird()) other = Opening.open(scene, Opening.operandThird(d), third);
+        else if (!Opening.isEmpty(third)) revert IGame.WitnessExtra();
+    }
+
     /// Joins the partial values of an element's segments, each below 2^62 in magnitude.
     function _combine(bytes calldata d, bytes calldata sums) private pure returns (int256 acc) {
-        bool greatest = d.fold() == Descriptor.MAX;
+        bool greatest = d.fold() == Descriptor.MAX || d.fold() == Descriptor.ARG_MAX;
         if (greatest) acc = type(int256).min;
         unchecked {
             for (uint256 i; i < sums.length; i += 8) {
@@ -75,11 +87,5 @@ library Step {
                 else if (sum > acc) acc = sum;
             }
         }
-    }
-
-    function _finalise(bytes calldata d, uint256 e, int256 acc, Tiles memory params) private pure returns (int256) {
-        uint256 record = Fold.walk(d, Descriptor.PARAMS_MAP, Fold.coordinates(d, e));
-        (uint256 pointer,) = params.locate(record, 0);
-        return Arithmetic.requantise(acc, pointer, d.i32(Descriptor.LO), d.i32(Descriptor.HI));
     }
 }

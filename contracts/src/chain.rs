@@ -15,6 +15,9 @@ use crate::views::{ClaimView, JobView};
 /// The most events that one [`Chain::events_from`] answers with.
 pub const MAX_EVENTS: usize = 1 << 16;
 
+/// The most transactions that a node hands to one [`Chain::send_all`].
+pub const MAX_TOGETHER: usize = 64;
+
 /// A call with its sender and the money that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
@@ -150,6 +153,13 @@ pub trait Chain {
     /// When it is refused, cannot be paid, or the chain fails. A refused call changes nothing. After any other error the
     /// same transaction may be sent again: it is not carried out twice by that.
     fn send(&mut self, tx: Transaction) -> Result<Receipt, ChainError>;
+
+    /// Sends transactions of which none depends on another, as one after the other by [`Chain::send`], and answers for each.
+    /// A chain on which a transaction takes time to stand has them all on their way at once: so one who is challenged in
+    /// many matches answers them together, not one every few blocks.
+    fn send_all(&mut self, txs: Vec<Transaction>) -> Vec<Result<Receipt, ChainError>> {
+        txs.into_iter().map(|tx| self.send(tx)).collect()
+    }
 
     /// The events after the first `cursor`, in order, at most [`MAX_EVENTS`]; empty when there are no more.
     ///

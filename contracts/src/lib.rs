@@ -14,7 +14,7 @@ mod inbox;
 pub mod rpc;
 mod views;
 
-pub use chain::{Chain, ChainError, LoggedEvent, MAX_EVENTS, Receipt, Transaction};
+pub use chain::{Chain, ChainError, LoggedEvent, MAX_EVENTS, MAX_TOGETHER, Receipt, Transaction};
 pub use embedded::{EmbeddedChain, StorageError};
 pub use inbox::{Inbox, InboxError};
 pub use rpc::{RpcChain, RpcConfig, RpcError};

@@ -247,7 +247,10 @@ abstract contract Fixture is Setting {
         bytes memory packed = pack(sums);
         IGame.Posted memory p = posts[t.claimId];
         bytes memory d = operatorBytes(t.place);
-        return abi.encodeCall(game.fold, (p, t.number, standing(id), seatHash(id), d, packed, record, signature));
+        IGame.Opened memory none;
+        return abi.encodeCall(
+            game.fold, (p, t.number, standing(id), seatHash(id), d, packed, record, none, signature)
+        );
     }
 
     function fold(bytes32 id, int64[] memory sums) internal {

@@ -212,7 +212,7 @@ contract GasTest is Base {
         bytes memory output = dense(12, 10, 0);
         traceLeaves[LAYERS - 1] = Naive.root(Naive.leavesOf(output));
         witness.a.rootPath = Naive.path(traceLeaves, LAYER_A);
-        bytes memory header = abi.encodePacked(uint32(2), uint32(LAYERS), uint32(LAYERS), uint8(1), uint8(1), uint8(4));
+        bytes memory header = abi.encodePacked(uint32(3), uint32(LAYERS), uint32(LAYERS), uint8(1), uint8(1), uint8(4));
         header = abi.encodePacked(header, uint8(14), uint32(3072), uint32(10), uint64(3 << 30), keccak256("meta"));
         bytes memory call = abi.encodeCall(Registry.register, (header, Naive.root(leaves)));
         bytes32 program = abi.decode(send("register", address(this), address(registry), 0, call), (bytes32));
@@ -478,7 +478,8 @@ contract GasTest is Base {
         int64 first = lead() - rest;
         bytes memory sums = abi.encodePacked(first, rest, int64(0), int64(0));
         IGame.Opened memory record = witness.params;
-        bytes memory call = abi.encodeCall(game.fold, (posted, 0, standing, seatHash(), operator, sums, record, ""));
+        bytes memory call =
+            abi.encodeCall(game.fold, (posted, 0, standing, seatHash(), operator, sums, record, none.third, ""));
         send("fold", posted.executor, address(game), 0, call);
         follow();
         IGame.Witness memory w = witness;

@@ -290,13 +290,14 @@ contract GuardsTest is Fixture {
     function test_a_witness_where_none_is_asked_for() public {
         bytes32 id = openMatch(postClaim());
         walk(id, 0, 0);
-        for (uint256 i; i < 4; ++i) {
+        for (uint256 i; i < 5; ++i) {
             Name memory n = _good(id, 0);
             IGame.Witness memory w;
             if (i == 0) w.params.proof = new bytes32[](1);
             if (i == 1) w.a.rootPath = new bytes32[](1);
             if (i == 2) w.b.tiles = hex"00";
             if (i == 3) w.b.indices = hex"00";
+            if (i == 4) w.third.proof = new bytes32[](1);
             n.witness = w;
             _name(id, n, IGame.WitnessExtra.selector);
         }
@@ -357,7 +358,7 @@ contract WideMovesTest is Fixture {
 contract IllegalTest is Fixture {
     /// A claim on a program of one layer with this leaf, and a match against it.
     function opened(bytes memory layer, bytes32 operatorsRoot) private returns (bytes32 id) {
-        bytes memory h = abi.encodePacked(uint32(2), uint32(1), uint32(1), uint8(1), uint8(1), uint8(4), uint8(0));
+        bytes memory h = abi.encodePacked(uint32(3), uint32(1), uint32(1), uint8(1), uint8(1), uint8(4), uint8(0));
         h = abi.encodePacked(h, uint32(240), uint32(10), uint64(0), keccak256("meta"));
         bytes32 program = registry.register(h, Model.layerLeaf(layer, operatorsRoot));
         bytes memory output = noise(1, 10);

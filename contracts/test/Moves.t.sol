@@ -31,7 +31,7 @@ contract MovesTest is Fixture {
         }
         if (move == 4) return revealTilesCall(id, new bytes(128));
         if (move == 5) return abi.encodeCall(game.name, (p, t.number, s, t.seat, "", 0, none, 0, "", w));
-        if (move == 6) return abi.encodeCall(game.fold, (p, t.number, s, seat, "", "", w.a, ""));
+        if (move == 6) return abi.encodeCall(game.fold, (p, t.number, s, seat, "", "", w.a, w.third, ""));
         if (move == 7) return abi.encodeCall(game.segment, (p, t.number, s, t.seat, "", "", 0, w));
         return timeoutCall(id);
     }

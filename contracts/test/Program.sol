@@ -180,7 +180,7 @@ abstract contract Program is Base {
     }
 
     function header() internal pure returns (bytes memory h) {
-        h = abi.encodePacked(uint32(2), uint32(LAYERS), uint32(OPERATORS), uint8(1), uint8(3), revealBits(), uint8(3));
+        h = abi.encodePacked(uint32(3), uint32(LAYERS), uint32(OPERATORS), uint8(1), uint8(3), revealBits(), uint8(3));
         h = abi.encodePacked(h, uint32(240), uint32(4), uint64(10_000), keccak256("meta"));
     }
 

@@ -18,6 +18,8 @@ contract RefereeTest is Base {
         bytes a;
         bytes b;
         bytes records;
+        /// The table or the divisors.
+        bytes third;
         bytes32 trace;
         bytes32 list;
         bytes32 input;
@@ -97,11 +99,12 @@ contract RefereeTest is Base {
     }
 
     function draw(uint256 seed) private pure returns (Op memory op) {
-        op.fold = 1 + uint8(pick(seed, 0, 4));
+        op.fold = 1 + uint8(pick(seed, 0, 6));
         op.outType = 1 + uint8(pick(seed, 1, 3));
         op.aType = 1 + uint8(pick(seed, 2, 3));
         op.aKind = uint8(pick(seed, 3, 4));
-        bool two = op.fold == 1 || op.fold == 4;
+        bool single = op.fold == 4 || op.fold == 5;
+        bool two = single || op.fold == 1;
         if (two) (op.bType, op.bKind) = (1 + uint8(pick(seed, 4, 3)), uint8(pick(seed, 6, 4)));
         if (pick(seed, 5, 2) == 0) (op.aType, op.bType) = (1 + uint8(pick(seed, 7, 2)), two ? 1 : 0);
         for (uint256 i; i < 4; ++i) {
@@ -111,7 +114,7 @@ contract RefereeTest is Base {
             op.p[i] = u32s(seed, 40 + i, 4);
         }
         op.red = [1 + u32s(seed, 50, 3), 1 + u32s(seed, 51, 3), 1 + u32s(seed, 52, 300)];
-        if (op.fold == 4) op.red = [uint32(1), 1, 1];
+        if (single) op.red = [uint32(1), 1, 1];
         op.a[0] = u32s(seed, 60, 50);
         (op.a[5], op.a[6], op.a[7]) = (u32s(seed, 61, 60), u32s(seed, 62, 60), u32s(seed, 63, 4));
         if (two) {
@@ -119,7 +122,7 @@ contract RefereeTest is Base {
             (op.b[5], op.b[6], op.b[7]) = (u32s(seed, 65, 60), u32s(seed, 66, 60), u32s(seed, 67, 4));
         }
         if (pick(seed, 68, 2) == 0) (op.a[7], op.b[7]) = (1, two ? 1 : 0);
-        if (op.fold != 4) {
+        if (op.fold < 5) {
             for (uint256 i; i < 2; ++i) {
                 if (pick(seed, 70 + i, 2) == 0) continue;
                 op.windows[i] = Window(
@@ -131,9 +134,20 @@ contract RefereeTest is Base {
         if (op.fold == 3) op.pad = op.aType == 1 ? -128 : op.aType == 2 ? -32768 : type(int32).min;
         else if (pick(seed, 82, 3) == 0) op.pad = int32(int256(pick(seed, 83, 256))) - 128;
         if (op.fold == 4) (op.scaleA, op.scaleB) = (int32(u32s(seed, 84, 1 << 31)), -int32(u32s(seed, 85, 1 << 31)));
+        if (op.fold == 5) (op.scaleA, op.scaleB) = (int32(u32s(seed, 84, 40)), 1 + int32(u32s(seed, 85, 90)));
         (op.lo, op.hi) = op.outType == 1 ? (int32(-128), int32(127)) : (int32(-32768), int32(32767));
         if (op.outType == 3) (op.lo, op.hi) = (type(int32).min, type(int32).max);
         op.split = uint32(Model.terms(op));
+        op.way = 1 + uint8(pick(seed, 87, 4));
+        if (op.way == 2) {
+            (op.thirdType, op.thirdKind) = (op.outType, 1);
+            op.lo = 50 - int32(u32s(seed, 88, 100));
+            op.hi = op.lo + int32(u32s(seed, 89, 300));
+        } else if (op.way == 3) {
+            (op.thirdType, op.thirdKind) = (1 + uint8(pick(seed, 88, 3)), 1 + uint8(pick(seed, 89, 3)));
+            op.lift = uint8(pick(seed, 98, 31));
+            for (uint256 i; i < 5; ++i) op.third[i] = u32s(seed, 100 + i, 30);
+        }
     }
 
     function _extent(uint32[8] memory map, Op memory op) private pure returns (uint256 n) {
@@ -148,12 +162,27 @@ contract RefereeTest is Base {
         for (uint256 i; i < 2; ++i) if (op.windows[i].limit != 0) elements += (op.windows[i].limit - 1) * op.windows[i].stride;
         c.op = op;
         c.a = noise(seed ^ 1, elements * Model.size(op.aType));
-        c.b = noise(seed ^ 2, _extent(op.b, op) * (op.bType == 0 ? 1 : Model.size(op.bType)));
+        uint256 further = op.fold == 5 ? uint256(int256((op.scaleB - 1) * op.scaleA)) : 0;
+        c.b = noise(seed ^ 2, (_extent(op.b, op) + further) * (op.bType == 0 ? 1 : Model.size(op.bType)));
         // One input is one tensor.
         if (op.bType != 0 && op.aKind == 0 && op.bKind == 0) op.bKind = 1;
         _records(c, seed);
         c.e = pick(seed, 90, Model.elements(op));
+        if (op.way == 2) c.third = noise(seed ^ 3, uint256(int256(op.hi - op.lo + 1)) * Model.size(op.thirdType));
+        if (op.way == 3) _divisors(c, seed);
         finish(c, seed, 0, Model.terms(op));
+    }
+
+    /// Noise, but for the divisor that is read, which is at least 1 and often 1 or the greatest.
+    function _divisors(Case memory c, uint256 seed) private pure {
+        Op memory op = c.op;
+        uint256 n = op.third[0] + 1;
+        for (uint256 i; i < 4; ++i) n += op.third[1 + i] * (op.out[i] - 1);
+        c.third = noise(seed ^ 3, n * Model.size(op.thirdType));
+        uint256 most = 2 ** (8 * Model.size(op.thirdType) - 1) - 1;
+        uint256 which = pick(seed, 110, 4);
+        uint256 divisor = which == 0 ? 1 : which == 1 ? most : 1 + pick(seed, 111, most);
+        Model.put(c.third, Model.thirdAddress(op, c.e, 0, c.records), op.thirdType, int256(divisor));
     }
 
     function _records(Case memory c, uint256 seed) private pure {
@@ -186,9 +215,20 @@ contract RefereeTest is Base {
         if (op.bKind == 2) (op.bIndex, op.bRank, op.bExports) = _export(layers, roots[1], 1, others, ~seed);
         if (op.aKind == 3) (list[4], op.aIndex) = (roots[0], 4);
         if (op.bKind == 3) (list[5], op.bIndex) = (roots[1], 5);
+        bytes32 third;
+        if (op.thirdType != 0) {
+            third = Naive.root(Naive.leavesOf(c.third));
+            op.thirdDepth = uint8(Naive.depth((c.third.length + 127) / 128));
+            if (op.thirdKind == 2) {
+                (op.thirdIndex, op.thirdRank, op.thirdExports) = _export(layers, third, 2, others, seed);
+            }
+            if (op.thirdKind == 3) (list[3], op.thirdIndex) = (third, 3);
+        }
         (c.trace, c.list) = (Naive.root(layers), Naive.root(list));
-        c.operator = Model.operatorBytes(op, roots);
+        c.operator = Model.operatorBytes(op, roots, third);
         _open(c, seed, from, to);
+        if (op.thirdType != 0 && op.thirdKind == 2) c.w.third.rootPath = _join(others, Naive.path(layers, 2));
+        if (op.thirdType != 0 && op.thirdKind == 3) c.w.third.rootPath = Naive.path(list, 3);
         if (op.aKind == 2) c.w.a.rootPath = _join(others, Naive.path(layers, 3));
         if (op.aKind == 3) c.w.a.rootPath = Naive.path(list, 4);
         if (op.bKind == 2) c.w.b.rootPath = _join(others, Naive.path(layers, 1));
@@ -223,22 +263,40 @@ contract RefereeTest is Base {
         for (uint256 t = from; t < to; ++t) {
             (bool inside, uint256 address_) = Model.aAddress(c.op, c.e, t);
             if (inside) aKnown[address_ * Model.size(c.op.aType) / 128] = any = true;
-            if (c.op.bType != 0) bKnown[Model.bAddress(c.op, c.e, t) * Model.size(c.op.bType) / 128] = true;
+            if (c.op.bType != 0) bKnown[Model.bAddress(c.op, c.e, t, c.a) * Model.size(c.op.bType) / 128] = true;
         }
         // Tiles that nobody reads may be opened too.
         if (!any || pick(seed, 91, 4) == 0) aKnown[pick(seed, 92, aKnown.length)] = true;
         c.w.a = Naive.open(c.a, aKnown, none);
         if (c.op.bType != 0) c.w.b = Naive.open(c.b, bKnown, none);
+        if (c.op.thirdType == 0) return;
+        known = new bool[]((c.third.length + 127) / 128);
+        int256 acc = Model.settled(c.op, Model.fold(c.op, c.e, 0, Model.terms(c.op), c.a, c.b));
+        known[Model.thirdAddress(c.op, c.e, acc, c.records) * Model.size(c.op.thirdType) / 128] = true;
+        c.w.third = Naive.open(c.third, known, none);
     }
 
-    function right(Case memory c) private pure returns (int256) {
+    function right(Case memory c) private pure returns (bool ok, int256 value) {
         int256 acc = Model.fold(c.op, c.e, 0, Model.terms(c.op), c.a, c.b);
-        return Model.finaliseBy(c.op, c.e, acc, c.records);
+        return Model.ended(c.op, c.e, acc, c.records, c.third);
     }
 
     function testFuzz_step(uint256 seed) public view {
+        _step(seed);
+    }
+
+    /// The same again, for there are many kinds.
+    function testFuzz_attack_27_step_of_every_kind(uint256 seed) public view {
+        _step(~seed);
+    }
+
+    function _step(uint256 seed) private view {
         Case memory c = make(seed);
-        int256 value = right(c);
+        (bool ok, int256 value) = right(c);
+        if (!ok) {
+            refused(c, IGame.OutOfRange.selector);
+            return;
+        }
         (uint8 phase, bytes32 point) = judged(c, value);
         same(phase, Phase.LOST, "right");
         same(point, 0, "no point");
@@ -259,8 +317,9 @@ contract RefereeTest is Base {
         c.op.split = 1 + uint32(pick(seed, 86, Model.terms(c.op)));
         finish(c, seed, 0, Model.terms(c.op));
         IGame.Opened memory record = c.w.params;
+        IGame.Opened memory third = c.w.third;
         IGame.Opened memory none;
-        c.w.params = none;
+        (c.w.params, c.w.third) = (none, none);
         uint256 k = Model.terms(c.op);
         bytes memory sums;
         for (uint256 i; i * c.op.split < k; ++i) {
@@ -276,8 +335,21 @@ contract RefereeTest is Base {
             holds(!_segment(c, sums, i), "wrong");
             sums[i * 8 + 7] ^= 0x01;
         }
-        same(bytes32(_fold(c, sums, record, right(c))), 0, "fold");
-        same(bytes32(_fold(c, sums, record, right(c) ^ 1)), IGame.FoldMismatch.selector, "another value");
+        (bool ok, int256 value) = right(c);
+        same(bytes32(_fold(c, sums, record, third, value)), ok ? bytes4(0) : IGame.OutOfRange.selector, "fold");
+        if (!ok) return;
+        same(bytes32(_fold(c, sums, record, third, value ^ 1)), IGame.FoldMismatch.selector, "another value");
+        bytes4 extra = c.op.thirdType == 0 ? IGame.WitnessExtra.selector : IGame.BadOpening.selector;
+        IGame.Opened memory bent = IGame.Opened(new bytes32[](9), third.indices, third.tiles, third.proof);
+        same(bytes32(_fold(c, sums, record, bent, value)), bytes32(extra), "a third that is none");
+        (c.w.third, c.w.params) = (third, none);
+        if (c.op.thirdType == 0) c.w.third = record;
+        bytes memory segment = abi.encodeCall(IGame.segment, (posted(c), 0, _named(c, 0), seatOfNobody(), c.operator, sums, 0, c.w));
+        (bool done, bytes memory why) = ask(segment, c);
+        holds(!done && bytes4(why) == IGame.WitnessExtra.selector, "a segment reads no third");
+    }
+
+    function seatOfNobody() private pure returns (IGame.Seat memory seat) {
     }
 
     function _named(Case memory c, int256 value) private pure returns (IGame.Standing memory) {
@@ -295,13 +367,15 @@ contract RefereeTest is Base {
         return abi.decode(answer, (bool));
     }
 
-    function _fold(Case memory c, bytes memory sums, IGame.Opened memory record, int256 value)
-        private
-        view
-        returns (bytes4)
-    {
+    function _fold(
+        Case memory c,
+        bytes memory sums,
+        IGame.Opened memory record,
+        IGame.Opened memory third,
+        int256 value
+    ) private view returns (bytes4) {
         IGame.Standing memory s = _named(c, value);
-        bytes memory call = abi.encodeCall(IGame.fold, (posted(c), 0, s, 0, c.operator, sums, record, ""));
+        bytes memory call = abi.encodeCall(IGame.fold, (posted(c), 0, s, 0, c.operator, sums, record, third, ""));
         (bool done, bytes memory why) = ask(call, c);
         return done ? bytes4(0) : bytes4(why);
     }
@@ -319,9 +393,9 @@ contract RefereeTest is Base {
     function testFuzz_an_altered_bit_is_refused(uint256 seed) public view {
         for (uint256 part; part < 5; ++part) {
             Case memory c = make(seed);
-            uint256 which = pick(seed, 200 + part, 3);
-            if (which == 1 && c.op.bType == 0) which = 0;
-            IGame.Opened memory o = which == 0 ? c.w.a : which == 1 ? c.w.b : c.w.params;
+            uint256 which = pick(seed, 200 + part, 4);
+            if (which == 1 && c.op.bType == 0 || which == 3 && c.op.thirdType == 0) which = 0;
+            IGame.Opened memory o = which == 0 ? c.w.a : which == 1 ? c.w.b : which == 2 ? c.w.params : c.w.third;
             bool altered = true;
             if (part == 0) _bit(o.tiles, seed, 210);
             else if (part == 1) _bit(o.indices, seed, 210);
@@ -355,7 +429,8 @@ contract RefereeTest is Base {
     /// A dot of two long rows, of which one tile is held back.
     function test_a_missing_tile() public view {
         Case memory c = rows();
-        (uint8 phase,) = judged(c, right(c));
+        (, int256 value) = right(c);
+        (uint8 phase,) = judged(c, value);
         same(phase, Phase.LOST, "row");
         for (uint256 gone; gone < 5; ++gone) {
             c = rows();
@@ -388,7 +463,8 @@ contract RefereeTest is Base {
         refused(c, IGame.WitnessExtra.selector);
         IGame.Opened memory none;
         c.w.b = none;
-        (uint8 phase,) = judged(c, right(c));
+        (, int256 value) = right(c);
+        (uint8 phase,) = judged(c, value);
         same(phase, Phase.LOST, "sum");
         c.w.b.rootPath = new bytes32[](1);
         refused(c, IGame.WitnessExtra.selector);
@@ -410,19 +486,33 @@ contract RefereeTest is Base {
 
     function test_no_legal_fold() public view {
         Case memory c = rows();
-        c.op.fold = 5;
+        c.op.fold = 7;
         finish(c, 1, 0, 600);
         refused(c, IGame.WrongDescriptor.selector);
+        c = rows();
+        c.op.way = 5;
+        finish(c, 1, 0, 600);
+        refused(c, IGame.WrongDescriptor.selector);
+        // A table and a division without a third operand.
+        for (uint8 way = 2; way < 4; ++way) {
+            c = rows();
+            c.op.way = way;
+            finish(c, 1, 0, 600);
+            refused(c, IGame.WrongDescriptor.selector);
+        }
         c = rows();
         // K = 0: red[1] of word 1.
         c.operator[55] = 0;
         refused(c, IGame.WrongDescriptor.selector);
         c = rows();
         IGame.Opened memory none;
-        (c.op.bType, c.op.bKind) = (0, 0);
-        finish(c, 1, 0, 600);
-        c.w.b = none;
-        refused(c, IGame.WrongDescriptor.selector);
+        for (uint8 fold = 1; fold < 6; fold += fold == 1 ? 3 : 1) {
+            c = rows();
+            (c.op.fold, c.op.bType, c.op.bKind) = (fold, 0, 0);
+            finish(c, 1, 0, 600);
+            c.w.b = none;
+            refused(c, IGame.WrongDescriptor.selector);
+        }
     }
 
     /// The widest legal witness: 192 tiles of each operand fit a transaction.
@@ -436,7 +526,7 @@ contract RefereeTest is Base {
         Case memory c;
         (c.op, c.a, c.b, c.records) = (op, noise(1, 192 * 128), noise(2, 96 * 128), Model.record(-5, 7, 3));
         finish(c, 1, 0, 12_288);
-        int256 value = right(c);
+        (, int256 value) = right(c);
         uint256 before = gasleft();
         (uint8 phase,) = judged(c, value);
         same(phase, Phase.LOST, "right");

@@ -5,8 +5,8 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use narrows_executor::engine::{Engine, Kernel};
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 /// A program under construction: images of 8 bits, channels last.
@@ -56,6 +56,7 @@ impl Builder {
             b,
             scale_a: i32::from(fold == Fold::Pair),
             scale_b: i32::from(fold == Fold::Pair),
+            finalise: Finalise::Requantise,
             params: Params { constant: ConstantIndex(0), out: [0; 4] },
             lo: -128,
             hi: 127,

@@ -1,6 +1,6 @@
 //! Program files: strict decoding (SPEC 4.3).
 
-use crate::descriptor::{self, DESCRIPTOR_BYTES, Fields};
+use crate::descriptor::{self, Fields};
 use crate::parts::HEADER_BYTES;
 use crate::{
     Constant, DType, Illegal, Layer, LayerIndex, Meta, Operator, OperatorIndex, Program, ProgramParts,
@@ -69,9 +69,8 @@ impl Program {
         let dtype = DType::from_code(f.u8(12)).ok_or(DecodeError::Field("input type"))?;
         let input = TensorType { dtype, elements: u64::from(f.u32(16)) };
         let layers = layers(&mut reader, f.u32(4))?;
-        let descriptors = reader.take(u64::from(f.u32(8)) * DESCRIPTOR_BYTES as u64)?;
-        let (descriptors, _) = descriptors.as_chunks::<DESCRIPTOR_BYTES>();
-        let operators = operators(descriptors, &layers)?;
+        let descriptors = descriptors(&mut reader, f.u32(8))?;
+        let operators = operators(&descriptors, &layers)?;
         let constants = constants(&mut reader)?;
         let meta_bytes = meta(&mut reader)?;
         if !reader.0.is_empty() {
@@ -87,8 +86,7 @@ impl Program {
         if program.layers() != layers {
             return Err(DecodeError::Field("exports").into());
         }
-        let same =
-            |(i, d): (usize, &[u8; DESCRIPTOR_BYTES])| program.descriptor(OperatorIndex(i as u32)) == *d;
+        let same = |(i, d): (usize, &&[u8])| program.descriptor(OperatorIndex(i as u32)) == *d;
         if !descriptors.iter().enumerate().all(same) {
             return Err(DecodeError::Field("descriptor").into());
         }
@@ -113,7 +111,20 @@ fn layers(reader: &mut Reader<'_>, count: u32) -> Result<Vec<Layer>, DecodeError
     Ok(layers)
 }
 
-fn operators(descriptors: &[[u8; DESCRIPTOR_BYTES]], layers: &[Layer]) -> Result<Vec<Operator>, DecodeError> {
+/// The encoded descriptors, each as long as its flag says.
+fn descriptors<'a>(reader: &mut Reader<'a>, count: u32) -> Result<Vec<&'a [u8]>, DecodeError> {
+    let mut descriptors = Vec::new();
+    for _ in 0..count {
+        if reader.0.len() < 8 {
+            return Err(DecodeError::Truncated(8 - reader.0.len() as u64));
+        }
+        let length = descriptor::length(reader.0).ok_or(DecodeError::Field("descriptor"))?;
+        descriptors.push(reader.take(length as u64)?);
+    }
+    Ok(descriptors)
+}
+
+fn operators(descriptors: &[&[u8]], layers: &[Layer]) -> Result<Vec<Operator>, DecodeError> {
     let mut own = 0;
     let mut operators = Vec::with_capacity(descriptors.len());
     for (index, bytes) in descriptors.iter().enumerate() {

@@ -4,15 +4,27 @@ use crate::layer::Layers;
 use crate::parts::HEADER_BYTES;
 use crate::reference::{Code, Reference};
 use crate::{
-    ConstantIndex, DType, Fold, Header, IndexMap, Layer, LayerIndex, Operand, Operator, OperatorIndex,
-    Params, ProgramParts, Source, Window,
+    ConstantIndex, DType, Finalise, Fold, Header, IndexMap, Layer, LayerIndex, Operand, Operator,
+    OperatorIndex, Params, ProgramParts, Source, Window,
 };
 
-/// Bytes of an encoded operator descriptor.
+/// Bytes of an encoded operator descriptor without extension.
 pub const DESCRIPTOR_BYTES: usize = 192;
 
+/// Bytes of an encoded operator descriptor with the word that names a table or a divisor.
+pub const EXTENDED_BYTES: usize = DESCRIPTOR_BYTES + 32;
+
+/// Bytes of the descriptor that begins with these, by its flag; `None` for an unknown flag or too few bytes.
+pub(crate) fn length(bytes: &[u8]) -> Option<usize> {
+    match bytes.get(7)? {
+        0 => Some(DESCRIPTOR_BYTES),
+        1 => Some(EXTENDED_BYTES),
+        _ => None,
+    }
+}
+
 /// The version of the encoding.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 pub(crate) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
     let mut out = Vec::with_capacity(HEADER_BYTES);
@@ -26,15 +38,16 @@ pub(crate) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
 }
 
 /// The descriptor of operator `index`; its references must exist.
-pub(crate) fn encode(parts: &ProgramParts, layers: &Layers, index: OperatorIndex) -> [u8; DESCRIPTOR_BYTES] {
+pub(crate) fn encode(parts: &ProgramParts, layers: &Layers, index: OperatorIndex) -> Vec<u8> {
     let op = &parts.operators[index.0 as usize];
     let (own, _) = layers.place(index);
     let depth = |source: Source| parts.tensor(source).map_or(0, |t| t.depth() as u8);
     let (a_kind, a_index, a_rank, a_exports) = layers.reference(own, op.a.source).code();
     let b: Code = op.b.map_or((0, 0, 0, 0), |b| layers.reference(own, b.source).code());
     let (b_kind, b_index, b_rank, b_exports) = b;
-    let mut out = vec![op.fold as u8, 1, op.dtype as u8, op.a.dtype as u8];
-    out.extend([op.b.map_or(0, |b| b.dtype as u8), a_kind, b_kind, 0]);
+    let extended = op.finalise.source().is_some();
+    let mut out = vec![op.fold as u8, op.finalise.code(), op.dtype as u8, op.a.dtype as u8];
+    out.extend([op.b.map_or(0, |b| b.dtype as u8), a_kind, b_kind, extended.into()]);
     out.extend([depth(Source::Operator(index)), depth(op.a.source)]);
     out.extend([op.b.map_or(0, |b| depth(b.source)), depth(Source::Constant(op.params.constant))]);
     words(&mut out, &[a_index, b_index, op.params.constant.0, op.split]);
@@ -47,7 +60,19 @@ pub(crate) fn encode(parts: &ProgramParts, layers: &Layers, index: OperatorIndex
     op.windows.iter().for_each(|w| window(&mut out, w));
     words(&mut out, &op.params.out);
     words(&mut out, &[op.scale_a as u32, op.scale_b as u32, op.lo as u32, op.hi as u32]);
-    out.try_into().expect("the fields add up to a descriptor")
+    assert_eq!(out.len(), DESCRIPTOR_BYTES, "the fields add up to a descriptor");
+    let (dtype, lift, at) = match op.finalise {
+        Finalise::Requantise | Finalise::Root => return out,
+        Finalise::Table(_) => (op.dtype, 0, IndexMap::default()),
+        Finalise::Divide { by, lift } => (by.dtype, lift, by.map),
+    };
+    let source = op.finalise.source().expect("a table or a divisor");
+    let (kind, index, rank, exports) = layers.reference(own, source).code();
+    out.extend([dtype as u8, kind, depth(source), rank, exports, lift, 0, 0]);
+    words(&mut out, &[index, at.base]);
+    words(&mut out, &at.out);
+    assert_eq!(out.len(), EXTENDED_BYTES, "the fields add up to an extended descriptor");
+    out
 }
 
 fn words(out: &mut Vec<u8>, values: &[u32]) {
@@ -103,8 +128,9 @@ impl Fields<'_> {
 }
 
 /// Decodes a descriptor's fields for an operator of layer `own`, whose references `layers` must have; `None` for an
-/// unknown code or a reference to nothing. Depths and reserved bytes are the caller's to compare.
-pub(crate) fn decode(bytes: &[u8; DESCRIPTOR_BYTES], layers: &[Layer], own: LayerIndex) -> Option<Operator> {
+/// unknown code or a reference to nothing. `bytes` has the length that its flag says. Depths, reserved bytes and fields
+/// that the operator does not use are the caller's to compare.
+pub(crate) fn decode(bytes: &[u8], layers: &[Layer], own: LayerIndex) -> Option<Operator> {
     let f = Fields(bytes);
     let source = |code: Code| Reference::from_code(code)?.resolve(layers, own);
     let a_source = source((f.u8(5), f.u32(12), f.u8(28), f.u8(29)))?;
@@ -114,6 +140,23 @@ pub(crate) fn decode(bytes: &[u8; DESCRIPTOR_BYTES], layers: &[Layer], own: Laye
         code => {
             let source = source((f.u8(6), f.u32(16), f.u8(30), f.u8(31)))?;
             Some(Operand { source, dtype: DType::from_code(code)?, map: f.map(96) })
+        }
+    };
+    let finalise = match f.u8(1) {
+        1 => Finalise::Requantise,
+        4 => Finalise::Root,
+        _ if bytes.len() < EXTENDED_BYTES => return None,
+        code => {
+            let source = source((f.u8(193), f.u32(200), f.u8(195), f.u8(196)))?;
+            match (code, source) {
+                (2, Source::Constant(table)) => Finalise::Table(table),
+                (3, source) => {
+                    let map = IndexMap { base: f.u32(204), out: f.array(208), red: [0; 3] };
+                    let by = Operand { source, dtype: DType::from_code(f.u8(192))?, map };
+                    Finalise::Divide { by, lift: f.u8(197) }
+                }
+                _ => return None,
+            }
         }
     };
     Some(Operator {
@@ -127,6 +170,7 @@ pub(crate) fn decode(bytes: &[u8; DESCRIPTOR_BYTES], layers: &[Layer], own: Laye
         b,
         scale_a: f.u32(176) as i32,
         scale_b: f.u32(180) as i32,
+        finalise,
         params: Params { constant: ConstantIndex(f.u32(20)), out: f.array(160) },
         lo: f.u32(184) as i32,
         hi: f.u32(188) as i32,

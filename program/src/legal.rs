@@ -1,8 +1,8 @@
 //! Legality (SPEC 5): proved once, so that no evaluation can overflow, read out of range or outgrow the referee.
 
 use crate::{
-    DType, Fold, Header, Illegal, Operand, Operator, OperatorIndex, ProgramParts, Rule, Source, TensorType,
-    record,
+    DType, Finalise, Fold, Header, Illegal, Operand, Operator, OperatorIndex, ProgramParts, Rule, Source,
+    TensorType, record,
 };
 
 /// The named limits of SPEC 5.
@@ -31,15 +31,18 @@ pub mod limits {
     pub const MAX_STEP_ROWS: u64 = 1 << 11;
     /// Greatest number of levels in a reveal.
     pub const MAX_REVEAL_BITS: u8 = 6;
+    /// Most bits by which a division lifts its accumulator.
+    pub const MAX_LIFT: u8 = 30;
     /// Every intermediate stays below this magnitude.
     pub const BOUND: u128 = 1 << 62;
 }
 
-use limits::{BOUND, MAX_COUNT, MAX_ELEMENTS, MAX_META_BYTES, MAX_PUBLIC_ELEMENTS, MAX_WORK};
+use crate::bounds::{self, Range, Records};
+use limits::{MAX_COUNT, MAX_ELEMENTS, MAX_LIFT, MAX_META_BYTES, MAX_PUBLIC_ELEMENTS, MAX_WORK};
 
-type Checked = Result<(), (Rule, String)>;
+pub(crate) type Checked = Result<(), (Rule, String)>;
 
-fn ensure(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Checked {
+pub(crate) fn ensure(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Checked {
     if holds { Ok(()) } else { Err((rule, what())) }
 }
 
@@ -47,14 +50,15 @@ fn ensure(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> Checked {
 pub(crate) fn check(parts: &ProgramParts, meta_bytes: &[u8]) -> Result<Header, Illegal> {
     let whole = |(rule, what)| Illegal { rule, operator: None, what };
     counts(parts, meta_bytes).map_err(whole)?;
-    let allowances = parts.constants.iter().enumerate().map(|(index, constant)| {
+    let lists = parts.constants.iter().enumerate().map(|(index, constant)| {
         records(constant).map_err(|(rule, what)| whole((rule, format!("constant {index}: {what}"))))?;
-        Ok(allowance(constant))
+        Ok(Records::new(constant))
     });
-    let allowances = allowances.collect::<Result<Vec<_>, Illegal>>()?;
+    let lists = lists.collect::<Result<Vec<_>, Illegal>>()?;
+    let mut ranges = Vec::with_capacity(parts.operators.len());
     for (index, op) in parts.operators.iter().enumerate() {
         let index = OperatorIndex(index as u32);
-        operator(parts, &allowances, index, op).map_err(|(rule, what)| Illegal {
+        operator(parts, &lists, &mut ranges, index, op).map_err(|(rule, what)| Illegal {
             rule,
             operator: Some(index),
             what,
@@ -98,9 +102,11 @@ fn counts(parts: &ProgramParts, meta_bytes: &[u8]) -> Checked {
     Ok(())
 }
 
+/// Checks one operator, whose outputs' range is then added to those of the operators before it.
 fn operator(
     parts: &ProgramParts,
-    allowances: &[Option<u128>],
+    lists: &[Records],
+    ranges: &mut Vec<Range>,
     index: OperatorIndex,
     op: &Operator,
 ) -> Checked {
@@ -115,10 +121,43 @@ fn operator(
     let params =
         params.ok_or((Rule::Reference, format!("constant {} is no list of records", op.params.constant)))?;
     shape(op)?;
+    let third = third(parts, index, op)?;
     addresses(op, a, b, params)?;
+    if let (Finalise::Divide { by, .. }, Some(divisor)) = (&op.finalise, third) {
+        below(reach(op, &by.map.out, &by.map.red, by.map.base), divisor, "the divisor")?;
+    }
     windows(op)?;
-    bound(op, allowances[op.params.constant.0 as usize])?;
-    witness(op, a, b)
+    bounds::check(op, &lists[op.params.constant.0 as usize], ranges)?;
+    witness(op, a, b)?;
+    ranges.push(Range::of(parts, op));
+    Ok(())
+}
+
+/// The table or the divisor of an operator whose shape is right.
+fn third(
+    parts: &ProgramParts,
+    index: OperatorIndex,
+    op: &Operator,
+) -> Result<Option<TensorType>, (Rule, String)> {
+    match op.finalise {
+        Finalise::Requantise | Finalise::Root => Ok(None),
+        Finalise::Table(table) => {
+            let tensor = parts.tensor(Source::Constant(table)).filter(|t| t.dtype == op.dtype);
+            let tensor =
+                tensor.ok_or((Rule::Reference, format!("constant {table} is no table of {:?}", op.dtype)))?;
+            let entries = (i64::from(op.hi) - i64::from(op.lo) + 1) as u64;
+            ensure(tensor.elements == entries, Rule::Shape, || {
+                format!("a table of {} entries for {entries} values", tensor.elements)
+            })?;
+            Ok(Some(tensor))
+        }
+        Finalise::Divide { by, .. } => {
+            ensure(matches!(by.source, Source::Operator(_)), Rule::Reference, || {
+                format!("divides by {:?}, which is no operator's output", by.source)
+            })?;
+            operand(parts, index, &by).map(Some)
+        }
+    }
 }
 
 fn operand(
@@ -142,20 +181,37 @@ fn shape(op: &Operator) -> Checked {
         format!("{:?} with a wrong number of operands", op.fold)
     })?;
     let pad = if op.fold == Fold::Max { op.a.dtype.min() } else { 0 };
+    let single = op.terms() == 1;
+    let windowless = op.windows.iter().all(|w| w.limit == 0);
     ensure(i64::from(op.pad) == pad, rule, || format!("pad {} for {:?}", op.pad, op.fold))?;
     let (lo, hi) = (i64::from(op.lo), i64::from(op.hi));
-    let range = op.dtype.min() <= lo && lo <= hi && hi <= op.dtype.max();
+    // The range of a table's index is held to its entries instead.
+    let index = matches!(op.finalise, Finalise::Table(_));
+    let range = lo <= hi && (index || (op.dtype.min() <= lo && hi <= op.dtype.max()));
     ensure(range, rule, || format!("an output range of {lo}…{hi} in {:?}", op.dtype))?;
+    if let Finalise::Divide { by, lift } = op.finalise {
+        ensure(lift <= MAX_LIFT && by.map.red == [0; 3], rule, || {
+            format!("a malformed division, lifted by {lift} bits")
+        })?;
+    }
     for window in &op.windows {
         let absent = *window == crate::Window::default();
         let present = window.limit > 0 && window.stride > 0 && window.out_step > 0 && window.red_step > 0;
         ensure(absent || present, rule, || format!("a malformed window {window:?}"))?;
     }
-    if op.fold == Fold::Pair {
-        let single = op.terms() == 1 && op.windows.iter().all(|w| w.limit == 0);
-        return ensure(single, rule, || "a pair with more than one term or a window".into());
+    match op.fold {
+        Fold::Pair => ensure(single, rule, || "a pair with more than one term".into()),
+        Fold::Gather => {
+            let rows = op.scale_a >= 0 && op.scale_b >= 1;
+            ensure(single && windowless && rows, rule, || {
+                "a gather with more than one term, a window, a backward step or no rows".into()
+            })
+        }
+        Fold::Dot | Fold::Sum | Fold::Max | Fold::ArgMax => {
+            ensure(op.fold != Fold::ArgMax || windowless, rule, || "an argmax with a window".into())?;
+            ensure(op.scale_a == 0 && op.scale_b == 0, rule, || "scales without a pair or a gather".into())
+        }
     }
-    ensure(op.scale_a == 0 && op.scale_b == 0, rule, || "scales without a pair".into())
 }
 
 /// The greatest address that a map without windows reaches.
@@ -174,17 +230,20 @@ fn addresses(op: &Operator, a: TensorType, b: Option<TensorType>, params: Tensor
         let position = last.saturating_sub(u128::from(window.offset)).min(u128::from(window.limit - 1));
         greatest += position * u128::from(window.stride);
     }
-    let below = |address: u128, tensor: TensorType, name| {
-        let elements = tensor.elements;
-        ensure(address < u128::from(elements), Rule::Address, || {
-            format!("address {address} of {name}, which has {elements} elements")
-        })
-    };
     below(greatest, a, "operand a")?;
     if let (Some(operand), Some(tensor)) = (&op.b, b) {
-        below(reach(op, &operand.map.out, &operand.map.red, operand.map.base), tensor, "operand b")?;
+        let rows = if op.fold == Fold::Gather { (op.scale_b - 1) as u128 * op.scale_a as u128 } else { 0 };
+        let greatest = reach(op, &operand.map.out, &operand.map.red, operand.map.base) + rows;
+        below(greatest, tensor, "operand b")?;
     }
     below(reach(op, &op.params.out, &[0; 3], 0), params, "the records")
+}
+
+fn below(address: u128, tensor: TensorType, name: &str) -> Checked {
+    let elements = tensor.elements;
+    ensure(address < u128::from(elements), Rule::Address, || {
+        format!("address {address} of {name}, which has {elements} elements")
+    })
 }
 
 /// For max: every output position has a term inside each window.
@@ -233,36 +292,6 @@ fn records(constant: &crate::Constant) -> Checked {
         ensure(good, Rule::Record, || format!("record {index} is malformed"))?;
     }
     Ok(())
-}
-
-/// The greatest magnitude of accumulators that every one of these well-formed records takes: the greatest acc of which
-/// (acc + |bias|) m + 2^(s-1) < 2^62 for all of them. `None` when there is no such acc, and for other constants.
-fn allowance(constant: &crate::Constant) -> Option<u128> {
-    if constant.dtype != DType::Params {
-        return None;
-    }
-    let (chunks, _) = constant.bytes.as_chunks::<16>();
-    let each = chunks.iter().filter_map(record::decode).map(|(bias, m, s)| {
-        let own = u128::from(bias.unsigned_abs()) * u128::from(m) + (1 << (s - 1));
-        Some((BOUND - 1).checked_sub(own)? / u128::from(m))
-    });
-    // `None` is less than any number.
-    each.min().unwrap_or(Some(BOUND))
-}
-
-fn bound(op: &Operator, allowance: Option<u128>) -> Checked {
-    let magnitude = |dtype: DType| u128::from(dtype.min().unsigned_abs());
-    let (a, b) = (magnitude(op.a.dtype), op.b.map_or(1, |b| magnitude(b.dtype)));
-    let acc = match op.fold {
-        Fold::Dot => u128::from(op.terms()) * a * b,
-        Fold::Sum => u128::from(op.terms()) * a,
-        Fold::Max => a,
-        Fold::Pair => a * u128::from(op.scale_a.unsigned_abs()) + b * u128::from(op.scale_b.unsigned_abs()),
-    };
-    ensure(acc < BOUND && allowance.is_some_and(|most| acc <= most), Rule::Bound, || {
-        let most = allowance.map_or("none".into(), |most| most.to_string());
-        format!("accumulators may reach {acc}, of which its records take {most}")
-    })
 }
 
 /// The most tiles of an operand that `terms` neighbouring terms touch.

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bounds;
 mod decode;
 mod descriptor;
 mod error;
@@ -19,13 +20,13 @@ mod reference;
 mod types;
 
 pub use decode::{DecodeError, LoadError};
-pub use descriptor::DESCRIPTOR_BYTES;
+pub use descriptor::{DESCRIPTOR_BYTES, EXTENDED_BYTES};
 pub use error::{Illegal, Rule};
 pub use index::{ConstantIndex, ElementIndex, LayerIndex, OperatorIndex, SegmentIndex, TileIndex};
 pub use layer::Layer;
 pub use legal::limits;
-pub use meta::{Meta, OperatorMeta, TensorMeta};
-pub use operator::{IndexMap, Operand, Operator, Params, Window};
+pub use meta::{BoundFile, Meta, OperatorMeta, TensorMeta};
+pub use operator::{Finalise, IndexMap, Operand, Operator, Params, Window};
 pub use parts::{Constant, HEADER_BYTES, Header, ProgramParts, TensorType};
 pub use program::Program;
 pub use reference::Reference;

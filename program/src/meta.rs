@@ -17,6 +17,10 @@ pub struct Meta {
     pub calibration: Digest,
     /// The fidelity profile.
     pub profile: String,
+    /// Files that belong to the model beside its weights, such as a tokenizer or a description of its pre-processing, and
+    /// their hashes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bound: Vec<BoundFile>,
     /// The input tensor.
     pub input: TensorMeta,
     /// The output tensor.
@@ -24,6 +28,16 @@ pub struct Meta {
     /// The operators, in order; may be empty for a program with no source. SPEC 6 names the entry `layers`.
     #[serde(rename = "layers")]
     pub operators: Vec<OperatorMeta>,
+}
+
+/// A file that a program is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BoundFile {
+    /// Its name, without folders.
+    pub name: String,
+    /// keccak of its bytes.
+    pub hash: Digest,
 }
 
 /// A public tensor.

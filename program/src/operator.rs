@@ -50,7 +50,49 @@ pub struct Params {
     pub out: [u32; 4],
 }
 
-/// One operator: element = requantise(fold over terms) (SPEC 2).
+/// How an accumulator becomes an element (SPEC 2.3). Every way ends in a requantisation by the element's record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Finalise {
+    /// Requantise and clamp.
+    #[default]
+    Requantise,
+    /// Requantise, clamp, and look the result up: entry `y - lo` of a constant of the output's type.
+    Table(ConstantIndex),
+    /// Divide by a scalar first: floor((acc * 2^lift + floor(d / 2)) / d), d read at the map's base and out steps.
+    Divide {
+        /// The divisor: an operator's output that is at least 1.
+        by: Operand,
+        /// Bits by which the accumulator is lifted.
+        lift: u8,
+    },
+    /// Take the integer square root of acc + bias first, of 0 if that is negative.
+    Root,
+}
+
+impl Finalise {
+    /// The code of the encoding.
+    #[must_use]
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Requantise => 1,
+            Self::Table(_) => 2,
+            Self::Divide { .. } => 3,
+            Self::Root => 4,
+        }
+    }
+
+    /// What is read beside the operands and records: the table or the divisor.
+    #[must_use]
+    pub const fn source(&self) -> Option<Source> {
+        match self {
+            Self::Table(table) => Some(Source::Constant(*table)),
+            Self::Divide { by, .. } => Some(by.source),
+            Self::Requantise | Self::Root => None,
+        }
+    }
+}
+
+/// One operator: element = finalise(fold over terms) (SPEC 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Operator {
     /// How terms are made and combined.
@@ -67,17 +109,19 @@ pub struct Operator {
     pub windows: [Window; 2],
     /// The value of a where a window is missed.
     pub pad: i32,
-    /// The second operand, for dot and pair.
+    /// The second operand, for dot, pair and gather.
     pub b: Option<Operand>,
-    /// The factor of a in a pair; 0 otherwise.
+    /// The factor of a in a pair; in a gather, the elements from one row of b to the next; 0 otherwise.
     pub scale_a: i32,
-    /// The factor of b in a pair; 0 otherwise.
+    /// The factor of b in a pair; in a gather, the number of rows; 0 otherwise.
     pub scale_b: i32,
+    /// How accumulators become elements.
+    pub finalise: Finalise,
     /// Bias, multiplier and shift of each element.
     pub params: Params,
-    /// The least output.
+    /// The least output, or the value that reads a table's first entry.
     pub lo: i32,
-    /// The greatest output.
+    /// The greatest output, or the value that reads a table's last entry.
     pub hi: i32,
     /// Terms in a segment: folds of more are disputed segment by segment.
     pub split: u32,
@@ -110,10 +154,10 @@ impl Operator {
         index.saturating_mul(split).min(end)..end
     }
 
-    /// What the operator reads: a, b if there is one, and its records, in this order.
+    /// What the operator reads: a, b if there is one, its records, and the table or divisor if there is one, in this order.
     pub fn sources(&self) -> impl Iterator<Item = Source> {
         let operands = std::iter::once(&self.a).chain(&self.b).map(|operand| operand.source);
-        operands.chain([Source::Constant(self.params.constant)])
+        operands.chain([Source::Constant(self.params.constant)]).chain(self.finalise.source())
     }
 
     /// The output tensor.

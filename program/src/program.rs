@@ -146,7 +146,7 @@ impl Program {
     /// # Panics
     /// When there is no such operator.
     #[must_use]
-    pub fn descriptor(&self, index: OperatorIndex) -> [u8; crate::DESCRIPTOR_BYTES] {
+    pub fn descriptor(&self, index: OperatorIndex) -> Vec<u8> {
         descriptor::encode(&self.parts, &self.layers, index)
     }
 
@@ -277,7 +277,7 @@ impl Program {
     }
 }
 
-/// An operator's descriptor and its constants' tensor roots: of a, b and params, in this order (SPEC 4.2).
+/// An operator's descriptor and its constants' tensor roots: of a, b, params and table, in this order (SPEC 4.2).
 fn operator_bytes(
     parts: &ProgramParts,
     layers: &Layers,
@@ -285,7 +285,7 @@ fn operator_bytes(
     index: OperatorIndex,
 ) -> Vec<u8> {
     let op = &parts.operators[index.0 as usize];
-    let mut out = descriptor::encode(parts, layers, index).to_vec();
+    let mut out = descriptor::encode(parts, layers, index);
     for source in op.sources() {
         if let Source::Constant(constant) = source {
             out.extend_from_slice(&constant_roots[constant.0 as usize].0.0);

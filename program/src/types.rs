@@ -99,19 +99,24 @@ pub enum Fold {
     Max = 3,
     /// a * scale_a + b * scale_b, a single term.
     Pair = 4,
+    /// b at the row that a names, a single term.
+    Gather = 5,
+    /// Which a is greatest, the first of equals.
+    ArgMax = 6,
 }
 
 impl Fold {
     /// The fold with this code.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
-        [Self::Dot, Self::Sum, Self::Max, Self::Pair].into_iter().find(|fold| *fold as u8 == code)
+        let all = [Self::Dot, Self::Sum, Self::Max, Self::Pair, Self::Gather, Self::ArgMax];
+        all.into_iter().find(|fold| *fold as u8 == code)
     }
 
     /// Whether the fold reads a second operand.
     #[must_use]
     pub const fn has_b(self) -> bool {
-        matches!(self, Self::Dot | Self::Pair)
+        matches!(self, Self::Dot | Self::Pair | Self::Gather)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use narrows_bisection::Trace;
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 /// `layers` layers of one operator, each copying `elements` i8 values.
@@ -37,6 +37,7 @@ pub fn grouped(groups: &[u8], elements: u32) -> Program {
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo: -128,
         hi: 127,

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use narrows_program::{DType, Fold, Operand, Operator, OperatorIndex, Program, Source, Window};
+use narrows_program::{DType, Finalise, Fold, Operand, Operator, OperatorIndex, Program, Source, Window};
 
 /// Every operator's canonical output bytes.
 ///
@@ -31,15 +31,16 @@ pub fn operator(program: &Program, input: &[u8], outputs: &[Vec<u8>], index: Ope
     };
     let (a, b) = (bytes(op.a.source), op.b.map(|b| bytes(b.source)));
     let params = &program.constant(op.params.constant).bytes;
-    let elements = (0..op.elements()).map(|e| element(op, a, b, params, e));
+    let third: &[u8] = match op.finalise {
+        Finalise::Table(table) => bytes(Source::Constant(table)),
+        Finalise::Divide { by, .. } => bytes(by.source),
+        Finalise::Requantise | Finalise::Root => &[],
+    };
+    let elements = (0..op.elements()).map(|e| {
+        let acc = fold(op, a, b, e, 0..op.terms());
+        finalise(op, params, third, e, acc)
+    });
     elements.flat_map(|y| y.to_le_bytes().into_iter().take(op.dtype.bytes())).collect()
-}
-
-/// Element `index` of an operator's output, of the canonical bytes of its operands and of its records.
-#[must_use]
-pub fn element(op: &Operator, a: &[u8], b: Option<&[u8]>, params: &[u8], index: u64) -> i64 {
-    let acc = fold(op, a, b, index, 0..op.terms());
-    finalise(op, params, index, acc)
 }
 
 /// The fold of some terms of an element (SPEC 2.4).
@@ -48,22 +49,35 @@ pub fn fold(op: &Operator, a: &[u8], b: Option<&[u8]>, index: u64, terms: Range<
     let o = coordinates(op, index);
     let values = terms.map(|t| term(op, a, b, o, t));
     match op.fold {
-        Fold::Max => values.max().expect("a segment has terms"),
-        Fold::Dot | Fold::Sum | Fold::Pair => values.sum(),
+        Fold::Max | Fold::ArgMax => values.max().expect("a segment has terms"),
+        Fold::Dot | Fold::Sum | Fold::Pair | Fold::Gather => values.sum(),
     }
 }
 
-/// Requantises an element's accumulator with its record (SPEC 2.3).
+/// An element from its accumulator, its records and the bytes of its table or divisor (SPEC 2.3).
 #[must_use]
-pub fn finalise(op: &Operator, params: &[u8], index: u64, acc: i128) -> i64 {
+pub fn finalise(op: &Operator, params: &[u8], third: &[u8], index: u64, acc: i128) -> i64 {
     let o = coordinates(op, index);
     let at: i128 = (0..4).map(|i| o[i] * i128::from(op.params.out[i])).sum();
     let record = &params[16 * at as usize..][..16];
     let (bias, m, s) = (little_endian(&record[..8]), unsigned(&record[8..12]), record[12]);
-    let divisor = 1i128 << s;
+    let unit = 1i128 << s;
     // Euclidean division by a positive number is the floor.
-    let y = ((acc + bias) * m + divisor / 2).div_euclid(divisor);
-    y.max(op.lo.into()).min(op.hi.into()) as i64
+    let scaled = |x: i128| (x * m + unit / 2).div_euclid(unit).max(op.lo.into()).min(op.hi.into());
+    let x = match op.fold {
+        Fold::ArgMax => (1 << 24) - 1 - acc.rem_euclid(1 << 24),
+        _ => acc,
+    };
+    let y = match op.finalise {
+        Finalise::Requantise => scaled(x + bias),
+        Finalise::Table(_) => read(op.dtype, third, scaled(x + bias) - i128::from(op.lo)),
+        Finalise::Divide { by, lift } => {
+            let d = read(by.dtype, third, address(&by, o, [0; 3]));
+            scaled((x * (1i128 << lift) + d / 2).div_euclid(d) + bias)
+        }
+        Finalise::Root => scaled((x + bias).max(0).isqrt()),
+    };
+    y as i64
 }
 
 fn coordinates(op: &Operator, index: u64) -> [i128; 4] {
@@ -75,11 +89,18 @@ fn term(op: &Operator, a: &[u8], b: Option<&[u8]>, o: [i128; 4], t: u64) -> i128
     let [_, r1, r2] = op.red.map(u64::from);
     let t = [t / (r1 * r2), t / r2 % r1, t % r2].map(i128::from);
     let a = value_of_a(op, a, o, t);
-    let b = op.b.as_ref().zip(b).map(|(operand, bytes)| read(operand.dtype, bytes, address(operand, o, t)));
+    let from_end = (1 << 24) - 1 - ((t[0] * i128::from(op.red[1]) + t[1]) * i128::from(op.red[2]) + t[2]);
+    // In a gather a says which row of b.
+    let row = if op.fold == Fold::Gather { a.min(i128::from(op.scale_b) - 1).max(0) } else { 0 };
+    let b = op.b.as_ref().zip(b).map(|(operand, bytes)| {
+        read(operand.dtype, bytes, address(operand, o, t) + row * i128::from(op.scale_a))
+    });
     match (op.fold, b) {
         (Fold::Dot, Some(b)) => a * b,
         (Fold::Pair, Some(b)) => a * i128::from(op.scale_a) + b * i128::from(op.scale_b),
+        (Fold::Gather, Some(b)) => b,
         (Fold::Sum | Fold::Max, None) => a,
+        (Fold::ArgMax, None) => a * (1 << 24) + from_end,
         (fold, b) => panic!("{fold:?} with b = {b:?} is illegal"),
     }
 }

@@ -1,5 +1,6 @@
 //! Random legal programs with an input, biased to extremes: types' least and greatest values, records at the bound,
-//! windows that mostly miss, strides of every kind; cut into layers of every kind: of one operator, of several, of all.
+//! windows that mostly miss, strides of every kind, tables, divisions and roots; cut into layers of every kind: of one
+//! operator, of several, of all.
 //!
 //! A program is read off a list of random words, and an exhausted list goes on with zeros, the simplest choices: so
 //! proptest shrinks a failing program by shrinking the list.
@@ -7,11 +8,13 @@
 use std::ops::RangeInclusive;
 
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
+
+mod ending;
 
 /// Random legal programs with an input each: one to six operators of any folds.
 pub fn program() -> impl Strategy<Value = (Program, Vec<u8>)> {
@@ -30,7 +33,7 @@ fn program_of(
     fold: Option<Fold>,
     operators: RangeInclusive<usize>,
 ) -> impl Strategy<Value = (Program, Vec<u8>)> {
-    let words = vec(any::<u32>(), 0..480);
+    let words = vec(any::<u32>(), 0..1600);
     (operators, words)
         .prop_map(move |(operators, words)| build(&mut Draw { words, next: 0 }, fold, operators))
 }
@@ -157,7 +160,18 @@ fn integer(draw: &mut Draw) -> DType {
 }
 
 fn add_operator(draw: &mut Draw, parts: &mut ProgramParts, fold: Option<Fold>) {
-    let fold = fold.unwrap_or_else(|| draw.pick(&[Fold::Dot, Fold::Sum, Fold::Max, Fold::Pair, Fold::Dot]));
+    let folds = [
+        Fold::Dot,
+        Fold::Sum,
+        Fold::Max,
+        Fold::Pair,
+        Fold::Dot,
+        Fold::Gather,
+        Fold::Dot,
+        Fold::ArgMax,
+        Fold::Pair,
+    ];
+    let fold = fold.unwrap_or_else(|| draw.pick(&folds));
     let mut out: [u32; 4] = std::array::from_fn(|_| draw.dimension());
     let mut red: [u32; 3] = std::array::from_fn(|_| draw.dimension());
     if draw.once_in(6) {
@@ -165,11 +179,11 @@ fn add_operator(draw: &mut Draw, parts: &mut ProgramParts, fold: Option<Fold>) {
     } else if draw.once_in(6) {
         out[3] = 1 + draw.upto(80) as u32;
     }
-    if fold == Fold::Pair {
+    if matches!(fold, Fold::Pair | Fold::Gather) {
         red = [1; 3];
     }
     let dtype = integer(draw);
-    let (lo, hi) = clip(draw, dtype);
+    let (lo, hi) = ending::clip(draw, dtype);
     let mut op = Operator {
         fold,
         dtype,
@@ -181,14 +195,17 @@ fn add_operator(draw: &mut Draw, parts: &mut ProgramParts, fold: Option<Fold>) {
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo,
         hi,
         split: draw.pick(&[1 << 14, 1, 2, 7, 64]),
     };
     convolution(draw, parts, &mut op);
-    if fold.has_b() {
-        second_operand(draw, parts, &mut op);
+    match fold {
+        Fold::Dot | Fold::Pair => second_operand(draw, parts, &mut op),
+        Fold::Gather => rows(draw, parts, &mut op),
+        Fold::Sum | Fold::Max | Fold::ArgMax => {}
     }
     if fold == Fold::Max {
         op.pad = op.a.dtype.min() as i32;
@@ -198,7 +215,7 @@ fn add_operator(draw: &mut Draw, parts: &mut ProgramParts, fold: Option<Fold>) {
     }
     let terms = u64::from(op.red[0]) * u64::from(op.red[1]) * u64::from(op.red[2]);
     op.split = op.split.max(terms.div_ceil(256) as u32);
-    records(draw, parts, &mut op);
+    ending::ending(draw, parts, &mut op);
     parts.operators.push(op);
     parts.groups.push(1);
 }
@@ -229,7 +246,11 @@ fn convolution(draw: &mut Draw, parts: &ProgramParts, op: &mut Operator) {
     let tensor = parts.tensor(op.a.source).expect("the source exists");
     op.a.dtype = tensor.dtype;
     let mut room = tensor.elements - 1;
-    let windowed = op.fold != Fold::Pair && !draw.once_in(3);
+    let windowed = match op.fold {
+        Fold::Dot | Fold::Sum | Fold::Max => !draw.once_in(3),
+        Fold::Pair => draw.once_in(3),
+        Fold::Gather | Fold::ArgMax => false,
+    };
     if windowed && draw.once_in(2) && image(draw, tensor, op) {
         return;
     }
@@ -347,79 +368,33 @@ fn second_operand(draw: &mut Draw, parts: &mut ProgramParts, op: &mut Operator) 
     op.b = Some(Operand { source, dtype: tensor.dtype, map });
 }
 
-fn clip(draw: &mut Draw, dtype: DType) -> (i32, i32) {
-    let (least, greatest) = (dtype.min() as i32, dtype.max() as i32);
-    let inside =
-        |draw: &mut Draw| (dtype.min() + draw.upto((dtype.max() - dtype.min()) as u64) as i64) as i32;
-    match draw.upto(5) {
-        0..3 => (least, greatest),
-        3 => (0, greatest),
-        _ => {
-            let (x, y) = (inside(draw), inside(draw));
-            (x.min(y), x.max(y))
+/// Operand b of a gather: rows, neighbours or overlapping or one and the same, of a constant or any tensor.
+fn rows(draw: &mut Draw, parts: &mut ProgramParts, op: &mut Operator) {
+    let source = if draw.once_in(2) {
+        source(draw, parts)
+    } else {
+        let tensor = TensorType { dtype: integer(draw), elements: elements(draw) };
+        constant(draw, parts, tensor)
+    };
+    let tensor = parts.tensor(source).expect("the source exists");
+    let mut room = tensor.elements - 1;
+    let any = 1 + draw.upto(room);
+    let rows = draw.pick(&[2, 1, 5, any, 127, any]).min(room + 1);
+    let step = match room.checked_div(rows - 1) {
+        // A single row: its step is never taken.
+        None => draw.pick(&[0, 1, i32::MAX as u64]),
+        Some(most) => {
+            let any = draw.upto(most);
+            draw.pick(&[most.min(1), most, any, 0])
         }
-    }
+    };
+    room -= (rows - 1) * step;
+    (op.scale_a, op.scale_b) = (step as i32, rows as i32);
+    let map = map(draw, &op.out, &op.red, &mut room);
+    op.b = Some(Operand { source, dtype: tensor.dtype, map });
 }
 
 fn scale(draw: &mut Draw) -> i32 {
     let any = draw.word() as i32;
     draw.pick(&[1, -1, 0, 1 << 14, -(1 << 20), any >> 4, any, i32::MIN, i32::MAX])
-}
-
-/// Records for `op`, in one of many layouts; some at the very bound of SPEC 5.
-fn records(draw: &mut Draw, parts: &mut ProgramParts, op: &mut Operator) {
-    let magnitude = |dtype: DType| u128::from(dtype.min().unsigned_abs());
-    let (a, b) = (magnitude(op.a.dtype), op.b.map_or(1, |b| magnitude(b.dtype)));
-    let acc = match op.fold {
-        Fold::Dot | Fold::Sum => u128::from(op.terms()) * a * b,
-        Fold::Max => a,
-        Fold::Pair => a * u128::from(op.scale_a.unsigned_abs()) + b * u128::from(op.scale_b.unsigned_abs()),
-    };
-    let mut stride = 1;
-    for axis in (0..4).rev() {
-        if draw.once_in(2) {
-            op.params.out[axis] = stride;
-            stride *= op.out[axis];
-        }
-    }
-    let mut bytes = Vec::new();
-    for _ in 0..stride {
-        let (bias, m, s) = one_record(draw, acc, magnitude(op.dtype));
-        bytes.extend(record::encode(bias, m, s));
-    }
-    op.params.constant = ConstantIndex(parts.constants.len() as u32);
-    parts.constants.push(Constant { dtype: DType::Params, bytes });
-}
-
-/// A record for accumulators up to `acc` and outputs up to `range`, legal whenever any is.
-fn one_record(draw: &mut Draw, acc: u128, range: u128) -> (i64, u32, u8) {
-    const BOUND: u128 = 1 << 62;
-    let sign = |draw: &mut Draw| if draw.once_in(2) { -1 } else { 1 };
-    let most_m =
-        |s: u8, used: u128| ((BOUND - 1 - (1 << (s - 1))) / used.max(1)).clamp(1, u32::MAX.into()) as u32;
-    match draw.upto(6) {
-        0 => (0, 2, 1),
-        // The multiplier at its limit.
-        1 => {
-            let s = draw.pick(&[1, 31, 61, 62]);
-            (0, most_m(s, acc), s)
-        }
-        // The bias at its limit.
-        2 => {
-            let s = draw.pick(&[1, 16, 62]);
-            let m = 1 + draw.upto(most_m(s, acc) as u64 - 1) as u32;
-            let room = (BOUND - 1 - (1 << (s - 1))) / u128::from(m);
-            (sign(draw) * room.saturating_sub(acc) as i64, m, s)
-        }
-        // Ties: odd accumulators halved, or quartered.
-        3 => (sign(draw) * draw.upto(1) as i64, 1, draw.pick(&[1, 2])),
-        // Accumulators spread over the output's range and a little beyond.
-        _ => {
-            let m = 1 + draw.upto(most_m(1, 2 * acc) as u64 - 1) as u32;
-            let target = (acc * u128::from(m) / range).max(2).ilog2();
-            let s = (target as u8).saturating_sub(draw.upto(9) as u8).clamp(1, 61);
-            let bias = sign(draw) * draw.upto((acc / 4).min(1 << 40) as u64) as i64;
-            (bias, m, s)
-        }
-    }
 }

@@ -102,6 +102,7 @@ fn every_move(at: Place) -> Vec<Call> {
             operator: operator.clone(),
             sums: vec![],
             params: Box::<Opened>::default(),
+            third: Box::<Opened>::default(),
             signature: vec![],
         },
         Call::Segment { posted, number, standing, seat, operator, sums: vec![], index: 0, witness },

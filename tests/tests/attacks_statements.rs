@@ -171,19 +171,10 @@ fn attack_18_forged_partial_sums_count_nowhere() {
         sums[1] -= 1000;
         sums
     };
-    let forged = match good.clone() {
-        Call::Fold { posted, number, standing, seat, operator, params, signature, .. } => Call::Fold {
-            posted,
-            number,
-            standing,
-            seat,
-            operator,
-            sums: telescoped.clone(),
-            params,
-            signature,
-        },
-        other => other,
-    };
+    let mut forged = good.clone();
+    if let Call::Fold { sums, .. } = &mut forged {
+        sums.clone_from(&telescoped);
+    }
     for account in [CHALLENGER, STRANGER] {
         assert_eq!(stage.arena.act(&mut one, account, forged.clone()), Err(Refusal::NotYourMove));
     }

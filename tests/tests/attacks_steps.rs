@@ -1,14 +1,12 @@
 //! The largest steps of legal programs (29), on both machines at once.
 
 use narrows_bisection::{Parameters, Trace};
-use narrows_executor::adversary::DoctoredOperator;
-use narrows_executor::engine::Engine;
-use narrows_executor::node::Conduct as _;
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Rule, Source, TensorType, Window, limits, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Rule, Source, TensorType, Window, limits, record,
 };
 use narrows_tests::arena::{Arena, answering, honest};
+use narrows_tests::oracle;
 
 /// More gas than a transaction may have: EIP-7825.
 const TRANSACTION_GAS: u64 = 1 << 24;
@@ -19,6 +17,19 @@ struct Reads {
     dtype: DType,
     red: [u32; 3],
     elements: u32,
+}
+
+/// One operator whose only element is the place of the greatest of some values, looked up in a table.
+fn one_arg_max(red: [u32; 3], a: Reads, split: u32) -> Program {
+    let b = Reads { dtype: DType::I8, red: [0; 3], elements: 1 };
+    let mut parts = one_dot(red, a, b, split, false).parts().clone();
+    let operator = &mut parts.operators[0];
+    (operator.fold, operator.b) = (Fold::ArgMax, None);
+    (operator.lo, operator.hi) = (0, 65_535);
+    operator.finalise = Finalise::Table(ConstantIndex(1));
+    parts.constants[1].bytes = (0..65_536u32).map(|i| (i * 31 + 7) as u8).collect();
+    parts.constants[0].bytes = record::encode(0, 2, 1).to_vec();
+    Program::new(parts).expect("legal")
 }
 
 /// One operator whose only element is a dot product over `red`, in segments of `split`; `windows` as wide as their axes.
@@ -37,6 +48,7 @@ fn one_dot(red: [u32; 3], a: Reads, b: Reads, split: u32, windows: bool) -> Prog
         b: Some(operand(Source::Constant(ConstantIndex(1)), b)),
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo: -128,
         hi: 127,
@@ -57,13 +69,13 @@ fn one_dot(red: [u32; 3], a: Reads, b: Reads, split: u32, windows: bool) -> Prog
     .expect("legal")
 }
 
-/// The gas of the step that convicts a lie about the only element.
+/// The gas of the step that convicts a lie about the first element of the last operator.
 fn step_gas(program: &Program) -> u64 {
     let input: Vec<u8> = (0..program.header().input.bytes()).map(|i| (i * 37 + 11) as u8).collect();
-    let outputs = Engine::new(program).run(&input).expect("runs");
-    let truth = Trace::new(program, input, outputs).expect("lengths");
-    let lie = DoctoredOperator { operator: OperatorIndex(0), element: 0, delta: 1 };
-    let claimed = lie.trace(program, truth.input().to_vec()).expect("runs");
+    let mut outputs = oracle::run(program, &input);
+    let truth = Trace::new(program, input.clone(), outputs.clone()).expect("lengths");
+    outputs.last_mut().expect("an output")[0] ^= 1;
+    let claimed = Trace::new(program, input, outputs).expect("lengths");
     let mut arena = Arena::new(program.clone(), Parameters::default());
     let job = arena.job(truth.input());
     let claim = arena.claim(job, &claimed);
@@ -101,6 +113,8 @@ fn attack_29_the_largest_steps_fit_a_transaction() {
     // The same as two segments of a longer fold, each a row short: it may begin within one. 2 * (2048 - 1) = 89 * 46.
     let segments = one_dot([89, 46, r2], slow(DType::I32, 2), slow(DType::I8, 3), split - r2, true);
     assert_eq!(segments.operator(OperatorIndex(0)).segments(), 2);
+    let greatest = one_arg_max([r0, 32, r2], slow(DType::I32, 2), split);
+    let greatest_apart = one_arg_max([1, 1, tiles], apart(600), tiles);
     for (name, program) in [
         ("most rows and terms", most),
         ("dense", dense),
@@ -108,6 +122,8 @@ fn attack_29_the_largest_steps_fit_a_transaction() {
         ("bytes", bytes),
         ("far apart", far),
         ("segments", segments),
+        ("the place of the greatest", greatest),
+        ("the place of the greatest, far apart", greatest_apart),
     ] {
         let gas = step_gas(&program);
         println!("{name}: {gas} gas");

@@ -12,7 +12,9 @@ use narrows_contracts::{Chain as _, Transaction};
 use narrows_program::Program;
 use narrows_tests::twin::TwinChain;
 use stage::claimed::{Claimed, lies};
-use stage::programs::{chain, exports, fold, local, long, padded, pairs, segments, tiles};
+use stage::programs::{
+    chain, divided, exports, fold, local, long, looked_up, padded, pairs, segments, tiles,
+};
 use stage::scene::{BASE_FEE, CHALLENGERS, Machine, REQUESTER, STRANGER, executor};
 
 /// Both machines, which panic where they differ.
@@ -81,8 +83,19 @@ fn the_contracts_play_the_same_games() {
     let lying = |challengers| Cast { honest_executor: false, challengers };
     let (one, three) = (vec![Role::Adversary], vec![Role::Adversary; 3]);
     let watched = vec![Role::Honest, Role::Adversary, Role::Adversary];
-    let programs =
-        [chain(8, 1), pairs(4, 2), tiles(1), long(1), segments(2), padded(3), exports(1), local(1), fold(1)];
+    let programs = [
+        chain(8, 1),
+        pairs(4, 2),
+        tiles(1),
+        long(1),
+        segments(2),
+        padded(3),
+        exports(1),
+        local(1),
+        fold(1),
+        divided(1),
+        looked_up(2),
+    ];
     let (mut games, mut calls) = (0, 0);
     deep(|| {
         let mut add = |(some, more): (usize, u64)| {

@@ -110,8 +110,8 @@ impl Table<'_> {
             Call::Name { tile, slot, siblings, element, operator, witness, .. } => {
                 self.name(tile, *slot, siblings, *element, operator, witness)
             }
-            Call::Fold { operator, sums, params, signature, .. } => {
-                self.fold(operator, sums, params, signature)
+            Call::Fold { operator, sums, params, third, signature, .. } => {
+                self.fold(operator, sums, params, third, signature)
             }
             Call::Segment { operator, sums, index, witness, .. } => {
                 self.segment(operator, sums, *index, witness)
@@ -283,13 +283,20 @@ impl Table<'_> {
     }
 
     /// FOLD_E: the executor's statement of the element's partial values.
-    fn fold(&self, operator: &[u8], sums: &[i64], params: &Opened, signature: &[u8]) -> Judged {
+    fn fold(
+        &self,
+        operator: &[u8],
+        sums: &[i64],
+        params: &Opened,
+        third: &Opened,
+        signature: &[u8],
+    ) -> Judged {
         let operator = self.the_operator(operator)?;
         if sums.len() as u64 != operator.segments() {
             return Err(Refusal::WrongCount);
         }
         let e = self.state.named_element(operator.element_bytes()).0;
-        let value = referee::settle_fold(&self.view(), &operator, e.into(), sums, params)?;
+        let value = referee::settle_fold(&self.view(), &operator, e.into(), sums, params, third)?;
         if value != i64::from(self.state.value()) {
             return Err(Refusal::FoldMismatch);
         }

@@ -3,10 +3,12 @@
 mod challenger;
 mod executor;
 mod follower;
+mod forge;
 
 pub use challenger::{Challenger, Choice, FirstDifference};
-pub use executor::{Executor, forge_sums, true_sums};
+pub use executor::{Executor, true_sums};
 pub use follower::{Follower, Shown};
+pub use forge::forge_sums;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use narrows_program::{DType, LayerIndex, OperatorIndex};
 use super::world::*;
 use super::*;
 use crate::game::ClaimStatus;
-use crate::{Call, Event, Phase, Refusal, Side, Trace, Wei};
+use crate::{Call, ClaimedNodes, Event, Phase, Refusal, Side, Trace, Wei, WitnessSource};
 
 const PLAYED: [Phase; 10] = [
     Phase::LayerE,
@@ -477,18 +477,20 @@ fn forged_sums_lead_to_the_value_or_there_are_none() {
         assert!(sums.len() > 1);
         let dtype: DType = program.operator(index).dtype;
         let right = dtype.read(own.operator(index), 1).expect("exists");
-        let record = (0, 2, 1);
-        let acc = crate::referee::combine(&descriptor, &sums);
-        let value = crate::referee::finalise(&descriptor, acc, record);
-        assert_eq!(forge_sums(&descriptor, record, sums.clone(), value), Some(sums.clone()));
+        let (record, claimed) = (crate::witness::record_of(&program, index, 1), ClaimedNodes::default());
+        let source = WitnessSource { program: &program, trace: &own, claimed: &claimed, list: None };
+        let forge = |value| forge_sums(&source, index, 1, sums.clone(), value);
+        let result = |sums: &[i64]| {
+            crate::referee::requantise(&descriptor, crate::referee::combine(&descriptor, sums), record)
+        };
+        assert_eq!((result(&sums), forge(right)), (right, Some(sums.clone())));
+        let (lo, hi) = (program.operator(index).lo.into(), program.operator(index).hi.into());
         for delta in [-3, 1, 40] {
-            let target = (value + delta).clamp(-100, 100);
-            let forged =
-                forge_sums(&descriptor, record, sums.clone(), target).expect("an accumulator leads there");
-            let acc = crate::referee::combine(&descriptor, &forged);
-            assert_eq!(crate::referee::finalise(&descriptor, acc, record), target);
-            assert!(target == value || forged != sums, "{right}");
+            let target = (right + delta).clamp(lo, hi);
+            let forged = forge(target).expect("an accumulator leads there");
+            assert_eq!(result(&forged), target);
+            assert!(target == right || forged != sums, "{right}");
         }
-        assert_eq!(forge_sums(&descriptor, record, sums, i64::from(i32::MAX) + 1), None);
+        assert_eq!(forge(i64::from(i32::MAX) + 1), None);
     }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use k256::ecdsa::SigningKey;
 use narrows_commitment::Digest;
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 use crate::game::ids;
@@ -83,6 +83,7 @@ pub fn grouped(reveal_bits: u8, groups: &[u8]) -> Program {
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0, 0, 0, 1] },
         lo: -128,
         hi: 127,
@@ -125,6 +126,7 @@ pub fn grouped(reveal_bits: u8, groups: &[u8]) -> Program {
         b: Some(operand(op(2), DType::I16, 0, [0, 0, 0, 1], [0; 3])),
         scale_a: 5,
         scale_b: -3,
+        finalise: Finalise::Requantise,
         lo: -32_768,
         hi: 32_767,
         ..plain
@@ -149,6 +151,7 @@ pub fn grouped(reveal_bits: u8, groups: &[u8]) -> Program {
         b: Some(operand(op(3), DType::I16, 100, [0, 0, 0, 1], [0; 3])),
         scale_a: 1,
         scale_b: 7,
+        finalise: Finalise::Requantise,
         lo: i32::MIN,
         hi: i32::MAX,
         ..plain
@@ -235,6 +238,7 @@ fn element(program: &Program, op: &Operator, input: &[u8], outputs: &[Vec<u8>], 
             Fold::Dot => a * b(),
             Fold::Sum | Fold::Max => a,
             Fold::Pair => a * i128::from(op.scale_a) + b() * i128::from(op.scale_b),
+            Fold::Gather | Fold::ArgMax => unreachable!("these programs have neither"),
         }
     });
     let acc = if op.fold == Fold::Max { terms.max().expect("a term") } else { terms.sum() };

@@ -1,19 +1,23 @@
-//! Operators as the referee sees them: the descriptor's 192 bytes, read field by field, and their constants' roots.
+//! Operators as the referee sees them: the descriptor's 192 or 224 bytes, read field by field, and their constants' roots.
 
 use narrows_commitment::{Digest, Domain, TILE_BYTES, TensorRoot, Tile, keccak, tagged};
-use narrows_program::{DESCRIPTOR_BYTES, limits};
+use narrows_program::{DESCRIPTOR_BYTES, EXTENDED_BYTES, limits};
 
 use crate::Point;
 
 /// The type code of requantisation records.
 const PARAMS_TYPE: u8 = 16;
 
+/// Where it is said whether there is a third operand: 0 or 1.
+const THIRD: usize = 7;
+
 /// Operator bytes (SPEC 4.2). Their legality is not checked here: legal programs only are disputed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Descriptor {
-    bytes: [u8; DESCRIPTOR_BYTES],
-    /// Of a, b and params, where they are constants.
-    roots: [Option<TensorRoot>; 3],
+    /// Zeros after the first 192 where there is no third operand.
+    bytes: [u8; EXTENDED_BYTES],
+    /// Of a, b, params and the third operand, where they are constants.
+    roots: [Option<TensorRoot>; 4],
     leaf: Digest,
 }
 
@@ -63,26 +67,29 @@ impl Operand {
 }
 
 impl Descriptor {
-    /// Reads operator bytes: 192, then 32 for each of a, b and params that is a constant. `None` for any other number.
+    /// Reads operator bytes: 192, or 224 if byte 7 is 1, then 32 for each of a, b, params and the third operand that is a
+    /// constant. `None` for any other number, and for any other byte 7.
     #[must_use]
     pub fn decode(operator: &[u8]) -> Option<Self> {
-        let (bytes, rest) = operator.split_first_chunk::<DESCRIPTOR_BYTES>()?;
+        let length = match operator.get(THIRD)? {
+            0 => DESCRIPTOR_BYTES,
+            1 => EXTENDED_BYTES,
+            _ => return None,
+        };
+        let (head, rest) = operator.split_at_checked(length)?;
+        let mut bytes = [0; EXTENDED_BYTES];
+        bytes[..length].copy_from_slice(head);
         let (given, extra) = rest.as_chunks::<32>();
         let mut given = given.iter().map(|root| TensorRoot(Digest(*root)));
-        let mut roots = [None; 3];
-        for (root, kind) in roots.iter_mut().zip([bytes[5], bytes[6], Operand::CONSTANT]) {
+        let mut roots = [None; 4];
+        // A kind of 0 where there is no third operand: the input, which has no root here.
+        for (root, kind) in roots.iter_mut().zip([bytes[5], bytes[6], Operand::CONSTANT, bytes[193]]) {
             if kind == Operand::CONSTANT {
                 *root = Some(given.next()?);
             }
         }
         let exact = extra.is_empty() && given.next().is_none();
-        exact.then(|| Self { bytes: *bytes, roots, leaf: operator_leaf(operator) })
-    }
-
-    /// The encoded descriptor.
-    #[must_use]
-    pub const fn bytes(&self) -> &[u8; DESCRIPTOR_BYTES] {
-        &self.bytes
+        exact.then(|| Self { bytes, roots, leaf: operator_leaf(operator) })
     }
 
     /// keccak(0x03 | operator bytes).
@@ -136,6 +143,23 @@ impl Descriptor {
         }
     }
 
+    /// The table or the divisor; `None` when there is no third operand.
+    #[must_use]
+    pub const fn third(&self) -> Option<Operand> {
+        if self.u8(THIRD) == 0 {
+            return None;
+        }
+        Some(Operand {
+            kind: self.u8(193),
+            index: self.u32(200),
+            rank: self.u8(195),
+            exports: self.u8(196),
+            depth: self.u8(194) as u32,
+            dtype: self.u8(192),
+            constant: self.roots[3],
+        })
+    }
+
     pub(super) const fn u8(&self, at: usize) -> u8 {
         self.bytes[at]
     }
@@ -153,7 +177,8 @@ impl Descriptor {
     }
 
     /// Whether the numbers keep to the limits of SPEC 5 on which the arithmetic rests, as those of legal programs do: output
-    /// elements 1 … 2^31-1, K 1 … 2^24, split 1 … 2^16, output and a types 1 … 3, b type 0 … 3.
+    /// elements 1 … 2^31-1, K 1 … 2^24, split 1 … 2^14, output and a types 1 … 3, b type 0 … 3, third type 1 … 3 if there
+    /// is one.
     #[must_use]
     pub fn is_sized(&self) -> bool {
         let integer = 1..=3;
@@ -163,6 +188,7 @@ impl Descriptor {
             && integer.contains(&self.u8(2))
             && integer.contains(&self.u8(3))
             && (self.u8(4) == 0 || integer.contains(&self.u8(4)))
+            && self.third().is_none_or(|third| integer.contains(&third.dtype))
     }
 
     /// Elements of the output.
@@ -287,6 +313,28 @@ impl Descriptor {
     pub fn b_address(&self, element: u64, t: u64) -> u128 {
         let (out, red) = (self.coordinates(element), self.reduction(t));
         u128::from(self.u32(96)) + self.walk(100, &out) + self.walk(116, &red)
+    }
+
+    /// Where a gather's element stands in operand b when term `t` of a is `a`: in the row that a names, cut to the first or
+    /// the last; `None` where no tensor has an element.
+    #[must_use]
+    pub fn row_address(&self, element: u64, t: u64, a: i128) -> Option<u128> {
+        // Not `clamp`, which panics where there are no rows: no legal program has that, but bytes may say so.
+        let row = a.min(i128::from(self.i32(180)) - 1).max(0);
+        let first = i128::try_from(self.b_address(element, t)).ok()?;
+        u128::try_from(first + row * i128::from(self.i32(176))).ok()
+    }
+
+    /// Where the divisor of `element` stands, if the third operand is one.
+    #[must_use]
+    pub fn divisor_address(&self, element: u64) -> u128 {
+        u128::from(self.u32(204)) + self.walk(208, &self.coordinates(element))
+    }
+
+    /// Bits by which a division lifts its accumulator, cut to what a legal program has.
+    #[must_use]
+    pub fn lift(&self) -> u8 {
+        self.u8(197).min(limits::MAX_LIFT)
     }
 
     fn reduction(&self, t: u64) -> [u64; 3] {

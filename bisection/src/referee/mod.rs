@@ -4,13 +4,17 @@
 //! index map with an engine.
 
 mod descriptor;
+mod ending;
 mod opened;
 mod step;
 
 pub use descriptor::{Descriptor, Operand, Term, operator_leaf};
+pub use ending::{Record, combine, finalise, place, requantise};
 pub(crate) use opened::little_endian;
 pub use opened::{View, climb, export_leaf, leads, root_of_many};
-pub use step::{combine, finalise, partial_with, read_element, settle_fold, step};
+pub use step::{partial_with, read_element, settle_fold, step};
 
+#[cfg(test)]
+mod kinds_tests;
 #[cfg(test)]
 mod tests;

@@ -5,12 +5,15 @@ use narrows_commitment::Tile;
 use crate::{Opened, Refusal, Witness};
 
 use super::descriptor::{Descriptor, Term};
-use super::opened::{View, little_endian};
+use super::ending::{LAST_PLACE, PLACE_BITS, combine, finalise};
+use super::opened::{Tiles, View, little_endian};
 
 const DOT: u8 = 1;
 const SUM: u8 = 2;
-const MAX: u8 = 3;
+pub(super) const MAX: u8 = 3;
 const PAIR: u8 = 4;
+const GATHER: u8 = 5;
+pub(super) const ARG_MAX: u8 = 6;
 
 /// The element at position `element` of a tile of `descriptor`'s output.
 ///
@@ -22,7 +25,7 @@ pub fn read_element(descriptor: &Descriptor, tile: &Tile, element: u8) -> i64 {
     little_endian(&tile[usize::from(element) * size..][..size])
 }
 
-/// Folds the terms `range` of `element`, its operands read by `read`.
+/// Folds the terms `range` of `element`, its operands read by `read`: of each term a, unless its window is missed, and then b.
 ///
 /// # Errors
 /// What `read` refuses, and an operator that no legal program has.
@@ -41,48 +44,43 @@ pub fn partial_with(
             Some(address) => i128::from(read(Term::A(address))?),
             None => pad,
         };
-        let b = match fold {
-            DOT | PAIR => i128::from(read(Term::B(descriptor.b_address(element, t)))?),
-            _ => 0,
-        };
+        let mut b = |address| read(Term::B(address)).map(i128::from);
         let term = match fold {
-            DOT => a * b,
+            DOT => a * b(descriptor.b_address(element, t))?,
             SUM | MAX => a,
-            PAIR => a * scale(176) + b * scale(180),
+            PAIR => a * scale(176) + b(descriptor.b_address(element, t))? * scale(180),
+            GATHER => gathered(descriptor, element, t, a, b)?,
+            ARG_MAX => (a << PLACE_BITS) + (LAST_PLACE - i128::from(t)),
             _ => return Err(Refusal::WrongDescriptor),
         };
         acc = Some(match acc {
             None => term,
-            Some(acc) if fold == MAX => acc.max(term),
+            Some(acc) if fold == MAX || fold == ARG_MAX => acc.max(term),
             Some(acc) => acc + term,
         });
     }
     acc.ok_or(Refusal::WrongDescriptor)
 }
 
-/// Joins the partial values of an element's segments.
-#[must_use]
-pub fn combine(descriptor: &Descriptor, sums: &[i64]) -> i128 {
-    let values = sums.iter().map(|sum| i128::from(*sum));
-    if descriptor.u8(0) == MAX { values.max().unwrap_or_default() } else { values.sum() }
-}
-
-/// Requantises an accumulator by a record (SPEC 2.3).
-#[must_use]
-pub fn finalise(descriptor: &Descriptor, acc: i128, record: (i64, u32, u8)) -> i64 {
-    let (bias, multiplier, shift) = record;
-    let shift = shift.clamp(1, 62);
-    let scaled = (acc + i128::from(bias)) * i128::from(multiplier) + (1i128 << (shift - 1));
-    let rounded = scaled >> shift;
-    // Not `clamp`, which panics where lo > hi: no legal program has that, but bytes may say so.
-    let (lo, hi) = (i128::from(descriptor.i32(184)), i128::from(descriptor.i32(188)));
-    rounded.min(hi).max(lo) as i64
+/// The element of b in the row that `a` names.
+fn gathered(
+    descriptor: &Descriptor,
+    element: u64,
+    t: u64,
+    a: i128,
+    mut b: impl FnMut(u128) -> Result<i128, Refusal>,
+) -> Result<i128, Refusal> {
+    if descriptor.b().is_none() {
+        return Err(Refusal::WrongDescriptor);
+    }
+    b(descriptor.row_address(element, t, a).ok_or(Refusal::WitnessMissing)?)
 }
 
 /// Recomputes `element` whole (`segment` None: the finalised value), or one segment's partial value.
 ///
 /// # Errors
-/// When the witness does not open, misses a term, or holds what the operator does not read.
+/// When the witness does not open, misses a term, or holds what the operator does not read; and where only values of no legal
+/// program lead (PROTOCOL 4.5).
 pub fn step(
     view: &View,
     descriptor: &Descriptor,
@@ -93,14 +91,17 @@ pub fn step(
     if segment.is_some() && witness.params != Opened::default() {
         return Err(Refusal::WitnessExtra);
     }
+    if segment.is_some() && witness.third != Opened::default() {
+        return Err(Refusal::WitnessExtra);
+    }
     let a = view.open(&descriptor.a(), &witness.a)?;
     let b = match descriptor.b() {
         Some(b) => Some(view.open(&b, &witness.b)?),
         None if witness.b != Opened::default() => return Err(Refusal::WitnessExtra),
         None => None,
     };
-    let params = match segment {
-        None => Some(view.open(&descriptor.params(), &witness.params)?),
+    let ending = match segment {
+        None => Some(Ending::open(view, descriptor, &witness.params, &witness.third)?),
         Some(_) => None,
     };
     let read = |term| match (term, &b) {
@@ -110,8 +111,8 @@ pub fn step(
     };
     let range = segment.map_or(0..descriptor.terms(), |index| descriptor.segment(index));
     let acc = partial_with(descriptor, element, range, read)?;
-    match params {
-        Some(params) => Ok(finalise(descriptor, acc, params.record(descriptor.record_address(element))?)),
+    match ending {
+        Some(ending) => ending.finalise(descriptor, element, acc),
         None => i64::try_from(acc).map_err(|_| Refusal::OutOfRange),
     }
 }
@@ -119,18 +120,50 @@ pub fn step(
 /// The value that stated partial values lead to.
 ///
 /// # Errors
-/// When one is out of range, or the record does not open.
+/// When one is out of range, the record or the third operand does not open, or the way from them to the element is none of a
+/// legal program.
 pub fn settle_fold(
     view: &View,
     descriptor: &Descriptor,
     element: u64,
     sums: &[i64],
     params: &Opened,
+    third: &Opened,
 ) -> Result<i64, Refusal> {
     if sums.iter().any(|sum| sum.unsigned_abs() >= 1 << 62) {
         return Err(Refusal::OutOfRange);
     }
-    let params = view.open(&descriptor.params(), params)?;
-    let record = params.record(descriptor.record_address(element))?;
-    Ok(finalise(descriptor, combine(descriptor, sums), record))
+    let ending = Ending::open(view, descriptor, params, third)?;
+    ending.finalise(descriptor, element, combine(descriptor, sums))
+}
+
+/// What finalising reads: the records, and the table or the divisor.
+struct Ending<'a> {
+    params: Tiles<'a>,
+    third: Option<Tiles<'a>>,
+}
+
+impl<'a> Ending<'a> {
+    fn open(
+        view: &View,
+        descriptor: &Descriptor,
+        params: &'a Opened,
+        third: &'a Opened,
+    ) -> Result<Self, Refusal> {
+        let params = view.open(&descriptor.params(), params)?;
+        let third = match descriptor.third() {
+            Some(operand) => Some(view.open(&operand, third)?),
+            None if *third != Opened::default() => return Err(Refusal::WitnessExtra),
+            None => None,
+        };
+        Ok(Self { params, third })
+    }
+
+    fn finalise(&self, descriptor: &Descriptor, element: u64, acc: i128) -> Result<i64, Refusal> {
+        let record = self.params.record(descriptor.record_address(element))?;
+        finalise(descriptor, element, acc, record, |address| match &self.third {
+            Some(third) => third.read(address),
+            None => Err(Refusal::WrongDescriptor),
+        })
+    }
 }

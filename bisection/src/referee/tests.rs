@@ -4,8 +4,8 @@ use narrows_commitment::{
     Digest, MultiProof, TensorRoot, Tile, Tree, keccak, tile_leaf, verify_many, verify_path,
 };
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 use super::*;
@@ -40,6 +40,7 @@ fn program() -> Program {
         )),
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(1), out: [0, 0, 0, 1] },
         lo: 0,
         hi: 127,
@@ -87,6 +88,7 @@ fn program() -> Program {
         b: Some(operand(operator(1), DType::I8, IndexMap { base: 26, ..IndexMap::default() })),
         scale_a: 1,
         scale_b: -2,
+        finalise: Finalise::Requantise,
         ..sum
     };
     let records = [(5, 3, 2), (-7, 1 << 20, 22), (0, 1, 62)];
@@ -197,7 +199,7 @@ fn attack_27_rounding_by_hand() {
         (1, (0, u32::MAX, 32), 1),
         (-1, (1 << 40, 1, 40), 1),
     ] {
-        assert_eq!(finalise(&descriptor, acc, record), expected, "{acc} by {record:?}");
+        assert_eq!(requantise(&descriptor, acc, record), expected, "{acc} by {record:?}");
     }
 }
 
@@ -208,13 +210,13 @@ fn segments_add_up_to_the_whole() {
     assert_eq!(descriptor.segments(), 3);
     let sums: Vec<i64> = (0..3).map(|s| judge(&program, &trace, 2, 1, Some(s)).expect("step")).collect();
     let whole = judge(&program, &trace, 2, 1, None).expect("step");
-    let params = crate::open_record(&program, OperatorIndex(2), 1);
-    assert_eq!(settle_fold(&view(&program, &trace, 2), &descriptor, 1, &sums, &params), Ok(whole));
+    let (params, none) = (crate::open_record(&program, OperatorIndex(2), 1), Opened::default());
+    assert_eq!(settle_fold(&view(&program, &trace, 2), &descriptor, 1, &sums, &params, &none), Ok(whole));
     assert_eq!(sums, crate::players::true_sums(&program, &trace, OperatorIndex(2), 1));
     for (sum, refusal) in
         [(1 << 62, true), (-(1 << 62), true), ((1 << 62) - 1, false), (1 - (1 << 62), false)]
     {
-        let settled = settle_fold(&view(&program, &trace, 2), &descriptor, 1, &[sum, 0, 0], &params);
+        let settled = settle_fold(&view(&program, &trace, 2), &descriptor, 1, &[sum, 0, 0], &params, &none);
         assert_eq!(settled == Err(Refusal::OutOfRange), refusal, "{sum}");
         assert_eq!(settled.is_err(), refusal, "{sum}");
     }
@@ -224,28 +226,31 @@ fn segments_add_up_to_the_whole() {
 fn forged_sums_reach_any_value_in_range() {
     let (program, trace) = (program(), trace(&program()));
     let descriptor = descriptor(&program, OperatorIndex(2));
+    let claimed = ClaimedNodes::default();
+    let source = WitnessSource { program: &program, trace: &trace, claimed: &claimed, list: None };
     let sums = crate::players::true_sums(&program, &trace, OperatorIndex(2), 0);
+    let forge = |value| crate::players::forge_sums(&source, OperatorIndex(2), 0, sums.clone(), value);
     for value in [-1000, 0, 12345, 1 << 29] {
-        let forged =
-            crate::players::forge_sums(&descriptor, (5, 3, 2), sums.clone(), value).expect("reachable");
-        assert_eq!(finalise(&descriptor, combine(&descriptor, &forged), (5, 3, 2)), value);
+        let forged = forge(value).expect("reachable");
+        assert_eq!(requantise(&descriptor, combine(&descriptor, &forged), (5, 3, 2)), value);
         let wrong = sums.iter().zip(&forged).filter(|(own, forged)| own != forged).count();
         assert_eq!(wrong, 1);
     }
-    assert_eq!(crate::players::forge_sums(&descriptor, (5, 3, 2), sums, 1 << 40), None);
+    assert_eq!(forge(1 << 40), None);
 }
 
 /// Every single-bit change of a witness, with what it was made in.
-fn bent(witness: &Witness) -> Vec<(&'static str, Witness)> {
+pub(super) fn bent(witness: &Witness) -> Vec<(&'static str, Witness)> {
     let mut all = Vec::new();
-    for which in 0..3 {
-        let get = |w: &Witness| [w.a.clone(), w.b.clone(), w.params.clone()][which].clone();
+    for which in 0..4 {
+        let get = |w: &Witness| [&w.a, &w.b, &w.params, &w.third][which].clone();
         let set = |o: Opened| {
             let mut w = witness.clone();
             match which {
                 0 => w.a = o,
                 1 => w.b = o,
-                _ => w.params = o,
+                2 => w.params = o,
+                _ => w.third = o,
             }
             w
         };
@@ -305,6 +310,11 @@ fn a_witness_without_a_tile_or_with_a_part_too_many_is_refused() {
     let mut extra = honest.clone();
     extra.b = extra.a.clone();
     assert_eq!(step(&view, &sum, 0, None, &extra), Err(Refusal::WitnessExtra));
+    let mut extra = honest.clone();
+    extra.third.indices.push(0);
+    assert_eq!(step(&view, &sum, 0, None, &extra), Err(Refusal::WitnessExtra));
+    extra.params = Opened::default();
+    assert_eq!(step(&view, &sum, 0, Some(0), &extra), Err(Refusal::WitnessExtra));
     assert_eq!(step(&view, &sum, 0, Some(0), &honest), Err(Refusal::WitnessExtra));
     let mut none = honest.clone();
     none.a = Opened::default();
@@ -335,6 +345,7 @@ fn a_tile_that_is_not_opened_is_missed() {
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo: i32::MIN,
         hi: i32::MAX,

@@ -48,8 +48,7 @@ pub fn refutation(
 /// Whether the trace root commits to the operator's output and to all that it reads.
 fn hangs_on_roots(program: &Program, operator: OperatorIndex) -> bool {
     let (layer, position) = program.layer_of(operator);
-    let parts = program.operator(operator);
-    let mut sources = std::iter::once(parts.a.source).chain(parts.b.map(|b| b.source));
+    let mut sources = program.operator(operator).sources();
     let local = |source| matches!(program.reference(operator, source), Reference::Local { .. });
     program.layer(layer).is_exported(position) && !sources.any(local)
 }
@@ -113,7 +112,9 @@ fn prove(
 
 fn is_openable(refutation: &Refutation) -> bool {
     let witness = &refutation.witness;
-    [&witness.a, &witness.b, &witness.params].iter().all(|opened| opened.indices.len() <= MAX_TILES)
+    [&witness.a, &witness.b, &witness.params, &witness.third]
+        .iter()
+        .all(|opened| opened.indices.len() <= MAX_TILES)
 }
 
 /// What one's own trace says of an element: the point that a verdict about it stores.

@@ -279,8 +279,8 @@ fn attack_36_altered_bytes_are_refused() {
         decode("\"verdict\": \"refuted\"", "\"verdict\": \"final\""),
         RecordError::Altered(Part::Outcome)
     );
-    assert_eq!(decode("\"version\": 2", "\"version\": 1"), RecordError::Version(1));
-    assert_eq!(decode("\"version\": 2", "\"version\":  2"), RecordError::Spelling);
+    assert_eq!(decode("\"version\": 3", "\"version\": 2"), RecordError::Version(2));
+    assert_eq!(decode("\"version\": 3", "\"version\":  3"), RecordError::Spelling);
     assert_eq!(decode("\"77\"", "\"077\""), RecordError::Spelling);
 }
 

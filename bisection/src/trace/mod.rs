@@ -95,7 +95,7 @@ pub(crate) fn exports_leaf(roots: &[Digest]) -> Digest {
 #[must_use]
 pub fn exports_root<'a>(program: &Program, output: &dyn Fn(OperatorIndex) -> &'a [u8]) -> TraceRoot {
     let leaf = |layer: &Layer| {
-        let roots: Vec<Digest> = layer.exported().map(|index| Tree::of_bytes(output(index)).root()).collect();
+        let roots: Vec<Digest> = layer.exported().map(|index| Tree::root_of_bytes(output(index))).collect();
         exports_leaf(&roots)
     };
     TraceRoot(Tree::new(program.layers().iter().map(leaf).collect()).root())

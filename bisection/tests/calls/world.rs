@@ -15,7 +15,7 @@ use super::tally::{Tally, word};
 use crate::stage::claimed::{Claimed, lies};
 use crate::stage::moves::By;
 use crate::stage::programs::{
-    INPUT, chain, exports, fold, input, local, long, padded, pairs, segments, tiles,
+    INPUT, chain, divided, exports, fold, input, local, long, looked_up, padded, pairs, segments, tiles,
 };
 use crate::stage::scene::{
     CHALLENGERS, FEE, Machine, NOTHING, REQUESTER, SALT, STRANGER, Scene, executor, post_claim, posted,
@@ -40,6 +40,8 @@ impl Library {
             tiles(1),
             long(2),
             padded(2),
+            divided(2),
+            looked_up(1),
         ];
         let shelf = |program: Program| {
             let truth = Claimed::truth(&program);

@@ -2,8 +2,8 @@
 
 use narrows_bisection::Trace;
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 fn operand(source: Source, dtype: DType, step: u32) -> Operand {
@@ -23,6 +23,7 @@ fn sum(a: Source, from: DType, dtype: DType, elements: u32, terms: u32, step: u3
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0, 0, 0, 1] },
         lo: dtype.min() as i32,
         hi: dtype.max() as i32,

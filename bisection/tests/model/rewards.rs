@@ -87,7 +87,8 @@ pub fn walk(program: &Program) -> Report {
 
 fn game(program: &Program, seatings: [Seating; 3], played: bool, report: &mut Report) {
     let (scene, mut at) = begin(program, lie(program), Timing::FULL);
-    assert!(first_fault(&scene).1.0 > 0, "something stands before the point");
+    let (operator, element) = first_fault(&scene);
+    assert!(operator.0 > 0 && element.0 > 0, "something stands before the point");
     let mut sitters = Vec::new();
     for late in [false, true] {
         for (who, seating) in seatings.into_iter().enumerate().filter(|(_, s)| (*s == Seating::Late) == late)
@@ -262,13 +263,12 @@ fn opening(scene: &Scene, game: &Game, sitter: &Sitter) -> Call {
     }
 }
 
-/// A claim that is wrong at the second value of its first output.
+/// A claim whose first fault is the second value of its second output.
 fn lie(program: &Program) -> Claimed {
     let wrong = |claimed: &Claimed| {
         let (own, other) = (Claimed::truth(program).trace, &claimed.trace);
-        let first = OperatorIndex(0);
-        own.operator(first)[0] == other.operator(first)[0]
-            && own.operator(first)[1] != other.operator(first)[1]
+        let second = OperatorIndex(1);
+        own.first_difference(other) == Some(second) && own.operator(second)[0] == other.operator(second)[0]
     };
     lies(program, 1).into_iter().find(wrong).expect("a lie at the second value")
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use narrows_program::{Fold, Operand, Operator, Program, Source, record};
+use narrows_program::{DType, Finalise, Fold, Operand, Operator, Program, Source, record};
 
 use super::claimed::{Claimed, Tensor};
 
@@ -15,6 +15,28 @@ pub fn address(operand: &Operand, op: &Operator, e: u64, t: u64) -> u64 {
     let outs = operand.map.out.iter().zip(out).map(|(s, o)| u64::from(*s) * o);
     let reds = operand.map.red.iter().zip(red).map(|(s, t)| u64::from(*s) * t);
     u64::from(operand.map.base) + outs.chain(reds).sum::<u64>()
+}
+
+/// Where b's term stands: in a gather, in the row that a's value names.
+pub fn b_address<'a>(b: &Operand, op: &Operator, e: u64, t: u64, bytes: impl Fn(Source) -> &'a [u8]) -> u64 {
+    let first = address(b, op, e, t);
+    if op.fold != Fold::Gather {
+        return first;
+    }
+    let row = op.a.dtype.read(bytes(op.a.source), address(&op.a, op, e, t) as usize).expect("in range");
+    first + row.clamp(0, i64::from(op.scale_b) - 1) as u64 * op.scale_a as u64
+}
+
+/// What finalising an accumulator reads beside the record: the tensor, its type, and where.
+pub fn third(program: &Program, op: &Operator, e: u64, acc: i64) -> Option<(Source, DType, u64)> {
+    match op.finalise {
+        Finalise::Requantise | Finalise::Root => None,
+        Finalise::Table(table) => {
+            let entry = requantise(program, op, e, i128::from(place(op, acc)), true) - i64::from(op.lo);
+            Some((Source::Constant(table), op.dtype, entry as u64))
+        }
+        Finalise::Divide { by, .. } => Some((by.source, by.dtype, address(&by, op, e, 0))),
+    }
 }
 
 /// Where the record of element `e` stands.
@@ -31,28 +53,76 @@ pub fn fold<'a>(op: &Operator, e: u64, terms: Range<u64>, bytes: impl Fn(Source)
         operand.dtype.read(bytes(operand.source), at).expect("in range")
     };
     let values = terms.map(|t| {
-        let (a, b) = (read(&op.a, t), op.b.map(|b| read(&b, t)));
+        let a = read(&op.a, t);
+        let b = op.b.map(|b| {
+            let at = b_address(&b, op, e, t, &bytes) as usize;
+            b.dtype.read(bytes(b.source), at).expect("in range")
+        });
         match op.fold {
             Fold::Sum | Fold::Max => a,
             Fold::Dot => a * b.expect("dot has b"),
             Fold::Pair => a * i64::from(op.scale_a) + b.expect("pair has b") * i64::from(op.scale_b),
+            Fold::Gather => b.expect("gather has b"),
+            Fold::ArgMax => a * PLACES + (PLACES - 1 - t as i64),
         }
     });
-    if op.fold == Fold::Max { values.max().expect("a term") } else { values.sum() }
+    if is_greatest(op) { values.max().expect("a term") } else { values.sum() }
+}
+
+/// How many places an argmax tells apart.
+const PLACES: i64 = 1 << 24;
+
+fn is_greatest(op: &Operator) -> bool {
+    matches!(op.fold, Fold::Max | Fold::ArgMax)
+}
+
+/// What is finalised of an accumulator.
+fn place(op: &Operator, acc: i64) -> i64 {
+    if op.fold == Fold::ArgMax { PLACES - 1 - acc.rem_euclid(PLACES) } else { acc }
 }
 
 /// Joins partial values.
 pub fn combine(op: &Operator, sums: &[i64]) -> i64 {
-    if op.fold == Fold::Max { *sums.iter().max().expect("a segment") } else { sums.iter().sum() }
+    if is_greatest(op) { *sums.iter().max().expect("a segment") } else { sums.iter().sum() }
 }
 
-/// Requantises an accumulator of element `e`.
-pub fn finalise(program: &Program, op: &Operator, e: u64, acc: i64) -> i64 {
+fn record_of(program: &Program, op: &Operator, e: u64) -> (i64, u32, u8) {
     let at = record_address(op, e) as usize * 16;
     let bytes = &program.constant(op.params.constant).bytes[at..at + 16];
-    let (bias, m, s) = record::decode(bytes.try_into().expect("16 bytes")).expect("a record");
-    let scaled = (i128::from(acc + bias) * i128::from(m) + (1 << (s - 1))).div_euclid(1 << s);
+    record::decode(bytes.try_into().expect("16 bytes")).expect("a record")
+}
+
+fn requantise(program: &Program, op: &Operator, e: u64, value: i128, biased: bool) -> i64 {
+    let (bias, m, s) = record_of(program, op, e);
+    let value = if biased { value + i128::from(bias) } else { value };
+    let scaled = (value * i128::from(m) + (1 << (s - 1))).div_euclid(1 << s);
     scaled.clamp(op.lo.into(), op.hi.into()) as i64
+}
+
+/// The element `e` whose accumulator is `acc`, its table or divisor read by `bytes`.
+pub fn finalise<'a>(
+    program: &Program,
+    op: &Operator,
+    e: u64,
+    acc: i64,
+    bytes: impl Fn(Source) -> &'a [u8],
+) -> i64 {
+    let value = i128::from(place(op, acc));
+    let third = third(program, op, e, acc).map(|(source, dtype, at)| dtype.read(bytes(source), at as usize));
+    let third = third.map(|value| value.expect("in range"));
+    match (op.finalise, third) {
+        (Finalise::Requantise, _) => requantise(program, op, e, value, true),
+        (Finalise::Root, _) => {
+            let (bias, ..) = record_of(program, op, e);
+            requantise(program, op, e, (value + i128::from(bias)).max(0).isqrt(), false)
+        }
+        (Finalise::Table(_), Some(entry)) => entry,
+        (Finalise::Divide { lift, .. }, Some(divisor)) => {
+            let divisor = i128::from(divisor);
+            requantise(program, op, e, ((value << lift) + divisor / 2).div_euclid(divisor), true)
+        }
+        (way, None) => unreachable!("{way:?} reads a third operand"),
+    }
 }
 
 /// Every operator's output for `input`; `doctor` may change each before the next operators read it.
@@ -61,12 +131,13 @@ pub fn run(program: &Program, input: &[u8], mut doctor: impl FnMut(u32, &mut Vec
     for (index, op) in program.operators().iter().enumerate() {
         let mut output = Vec::new();
         for e in 0..op.elements() {
-            let acc = fold(op, e, 0..op.terms(), |source| match source {
+            let bytes = |source| match source {
                 Source::Input => input,
                 Source::Constant(index) => &program.constant(index).bytes[..],
                 Source::Operator(index) => &outputs[index.0 as usize],
-            });
-            op.dtype.write(finalise(program, op, e, acc), &mut output);
+            };
+            let acc = fold(op, e, 0..op.terms(), bytes);
+            op.dtype.write(finalise(program, op, e, acc, bytes), &mut output);
         }
         doctor(index as u32, &mut output);
         outputs.push(output);
@@ -82,8 +153,15 @@ pub fn sums(program: &Program, claimed: &Claimed, stated: Stated, at: u32, e: u6
 
 /// Statements of partial values that lead to `value`: the true ones if they do; else forged in each segment alone and in
 /// all of them; and, in a sum, true ones bent so that the faults cancel.
-pub fn statements(program: &Program, op: &Operator, e: u64, sums: &[i64], value: i64) -> Vec<Vec<i64>> {
-    let leads = |sums: &[i64]| finalise(program, op, e, combine(op, sums)) == value;
+pub fn statements<'a>(
+    program: &Program,
+    op: &Operator,
+    e: u64,
+    sums: &[i64],
+    value: i64,
+    bytes: impl Fn(Source) -> &'a [u8],
+) -> Vec<Vec<i64>> {
+    let leads = |sums: &[i64]| finalise(program, op, e, combine(op, sums), &bytes) == value;
     let mut out: Vec<Vec<i64>> = Vec::new();
     if leads(sums) {
         out.push(sums.to_vec());
@@ -93,7 +171,7 @@ pub fn statements(program: &Program, op: &Operator, e: u64, sums: &[i64], value:
         let mut forged = sums.to_vec();
         let reached = offsets().find(|by| {
             forged = sums.to_vec();
-            if op.fold == Fold::Max {
+            if is_greatest(op) {
                 // What is above has to come down, and one has to reach.
                 let target = combine(op, sums) + by;
                 forged.iter_mut().for_each(|sum| *sum = (*sum).min(target));
@@ -105,7 +183,7 @@ pub fn statements(program: &Program, op: &Operator, e: u64, sums: &[i64], value:
         });
         out.extend(reached.map(|_| forged));
     }
-    if op.fold != Fold::Max && sums.len() > 1 {
+    if !is_greatest(op) && sums.len() > 1 {
         let bent = out.first().map(|first| {
             let mut bent = first.clone();
             bent[0] += 1;

@@ -6,7 +6,7 @@ use narrows_commitment::{Digest, TILE_BYTES, Tree, padding, tile_leaf};
 use narrows_program::{LayerIndex, Operator, OperatorIndex, Reference, Source};
 
 use super::claimed::Tensor;
-use super::evaluate::{Stated, address, record_address, statements, sums};
+use super::evaluate::{Stated, address, b_address, combine, fold, record_address, statements, sums, third};
 use super::scene::{Scene, sign};
 
 /// Who has to send a call.
@@ -228,8 +228,9 @@ impl Scene {
             standing: state.standing(),
             seat: state.seat,
             operator: self.operators[state.place as usize].clone(),
-            sums,
             params: Box::new(self.record(OperatorIndex(state.place), e.into())),
+            third: Box::new(self.third(self.stated(state), OperatorIndex(state.place), e.into(), &sums)),
+            sums,
             signature: if signed { sign(digest) } else { Vec::new() },
         }
     }
@@ -239,7 +240,9 @@ impl Scene {
         let operator = self.operator(state);
         let e = u64::from(state.named_element(operator.dtype.bytes()).0);
         let own = sums(&self.program, &self.claimed, self.stated(state), state.place, e);
-        let all = statements(&self.program, operator, e, &own, state.value().into());
+        let stated = self.stated(state);
+        let bytes = |source| &self.claimed.tensor(stated, source).bytes[..];
+        let all = statements(&self.program, operator, e, &own, state.value().into(), bytes);
         (own, all)
     }
 
@@ -280,16 +283,30 @@ impl Scene {
     pub fn witness(&self, stated: Stated, at: OperatorIndex, e: u64, segment: Option<u32>) -> Witness {
         let op = self.program.operator(at);
         let terms = segment.map_or(0..op.terms(), |index| op.segment(index.into()));
-        let open = |operand: &narrows_program::Operand| {
+        let bytes = |source| &self.claimed.tensor(stated, source).bytes[..];
+        let open = |operand: &narrows_program::Operand, place: &dyn Fn(u64) -> u64| {
             let size = operand.dtype.bytes() as u64;
-            let tile = |t| address(operand, op, e, t) * size / TILE_BYTES as u64;
+            let tile = |t| place(t) * size / TILE_BYTES as u64;
             self.open(stated, at, operand.source, terms.clone().map(tile).collect())
         };
+        let whole = || [fold(op, e, 0..op.terms(), bytes)];
         Witness {
-            a: open(&op.a),
-            b: op.b.as_ref().map_or_else(Opened::default, open),
+            a: open(&op.a, &|t| address(&op.a, op, e, t)),
+            b: op.b.as_ref().map_or_else(Opened::default, |b| open(b, &|t| b_address(b, op, e, t, bytes))),
             params: if segment.is_none() { self.record(at, e) } else { Opened::default() },
+            third: if segment.is_none() { self.third(stated, at, e, &whole()) } else { Opened::default() },
         }
+    }
+
+    /// The table's entry or the divisor that partial values lead to.
+    fn third(&self, stated: Stated, at: OperatorIndex, e: u64, sums: &[i64]) -> Opened {
+        let op = self.program.operator(at);
+        third(&self.program, op, e, combine(op, sums)).map_or_else(
+            Opened::default,
+            |(source, dtype, index)| {
+                self.open(stated, at, source, vec![index * dtype.bytes() as u64 / TILE_BYTES as u64])
+            },
+        )
     }
 
     fn record(&self, at: OperatorIndex, e: u64) -> Opened {

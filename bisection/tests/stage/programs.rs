@@ -1,8 +1,8 @@
 //! Programs of a few operators whose games are small enough to be played out in every way.
 
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 /// Bytes of every program's input, i8 each.
@@ -34,6 +34,7 @@ fn copy(from: Option<u32>, elements: u32) -> Operator {
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         // Eight records, of which larger tensors use the first alone.
         params: Params { constant: ConstantIndex(0), out: [0, 0, 0, u32::from(elements <= 8)] },
         lo: -128,
@@ -64,17 +65,22 @@ fn reduce(fold: Fold, from: Option<u32>, elements: u32, terms: u32, split: u32) 
     }
 }
 
-fn legal(operators: Vec<Operator>, groups: &[u8], reveal_bits: u8) -> Program {
+/// A legal program, with the eight records as its first constant and `more` after it.
+fn legal_with(operators: Vec<Operator>, groups: &[u8], reveal_bits: u8, more: Vec<Constant>) -> Program {
     let records = (0..8).flat_map(|i| record::encode(i % 7 + 1, 2, 1)).collect();
     Program::new(ProgramParts {
         input: TensorType { dtype: DType::I8, elements: INPUT.into() },
         operators,
         groups: groups.to_vec(),
-        constants: vec![Constant { dtype: DType::Params, bytes: records }],
+        constants: std::iter::once(Constant { dtype: DType::Params, bytes: records }).chain(more).collect(),
         reveal_bits,
         meta: Meta::default(),
     })
     .expect("legal")
+}
+
+fn legal(operators: Vec<Operator>, groups: &[u8], reveal_bits: u8) -> Program {
+    legal_with(operators, groups, reveal_bits, Vec::new())
 }
 
 /// `layers` layers of one tile of two elements, each a copy of the one before.
@@ -138,4 +144,39 @@ pub fn local(reveal_bits: u8) -> Program {
         copy(Some(0), 2),
     ];
     legal(operators, &[4, 1], reveal_bits)
+}
+
+/// A copy; a layer of three in segments: where it is greatest, its sum divided by that, and the root of its squares; and a
+/// pair of the last two, which are exported.
+/// Nobody's divisor falls below 1 by a change of its last bit.
+pub fn divided(reveal_bits: u8) -> Program {
+    let place = Operator { dtype: DType::I8, lo: 1, hi: 127, ..reduce(Fold::ArgMax, Some(0), 1, 4, 3) };
+    let by = operand(Some(1), DType::I8, 0, 0);
+    let quotient =
+        Operator { finalise: Finalise::Divide { by, lift: 3 }, ..reduce(Fold::Sum, Some(0), 2, 4, 3) };
+    let b = Some(operand(Some(0), DType::I8, 0, 1));
+    let root = Operator { b, finalise: Finalise::Root, ..reduce(Fold::Dot, Some(0), 1, 4, 2) };
+    let both = Operator {
+        a: operand(Some(2), DType::I16, 1, 0),
+        b: Some(operand(Some(3), DType::I16, 0, 0)),
+        ..pair(None, None, 2)
+    };
+    legal(vec![copy(None, 4), place, quotient, root, both], &[1, 3, 1], reveal_bits)
+}
+
+/// Two layers: rows of the input, named by a copy of it; and a table of their sums in segments.
+pub fn looked_up(reveal_bits: u8) -> Program {
+    let rows = Operator {
+        fold: Fold::Gather,
+        b: Some(operand(None, DType::I8, 1, 0)),
+        scale_a: 130,
+        scale_b: 6,
+        ..copy(Some(0), 4)
+    };
+    let sums = reduce(Fold::Sum, Some(1), 2, 4, 3);
+    let table = Operator { finalise: Finalise::Table(ConstantIndex(1)), lo: 0, hi: 99, ..sums };
+    // Each value and the one that differs in the last bit.
+    let entries = (0..100i16).flat_map(|i| (i ^ 37).to_le_bytes()).collect();
+    let entries = Constant { dtype: DType::I16, bytes: entries };
+    legal_with(vec![copy(None, 4), rows, table], &[2, 1], reveal_bits, vec![entries])
 }

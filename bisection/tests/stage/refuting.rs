@@ -12,12 +12,9 @@ impl Scene {
     /// Whether the trace root commits to the operator's output and to all that it reads.
     pub fn hangs_on_roots(&self, at: OperatorIndex) -> bool {
         let (layer, position) = self.program.layer_of(at);
-        let op = self.program.operator(at);
         let local =
             |source| matches!(self.program.reference(at, source), narrows_program::Reference::Local { .. });
-        self.program.layer(layer).is_exported(position)
-            && !local(op.a.source)
-            && !op.b.is_some_and(|b| local(b.source))
+        self.program.layer(layer).is_exported(position) && !self.program.operator(at).sources().any(local)
     }
 
     /// A refutation by `element` of tile `tile` of operator `at`; with the sub-trace of `signed` under the executor's

@@ -1,4 +1,4 @@
-//! The seam to burn's backends: everything else sees a [`Device`] only.
+//! The seam to burn's backends: everything else sees a [`Device`] and its carriers only.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +6,7 @@ use std::str::FromStr;
 use burn::tensor::Device;
 
 use super::EngineError;
+use super::exact::Carrier;
 
 /// A burn backend that the engine runs on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -15,11 +16,27 @@ pub enum Backend {
     Ndarray,
     /// burn-flex, on the CPU: the successor of burn-ndarray.
     Flex,
+    /// NVIDIA GPUs, in builds with the feature `cuda`.
+    #[cfg(feature = "cuda")]
+    Cuda,
+    /// GPUs through WebGPU's interface, in builds with the feature `wgpu`.
+    #[cfg(feature = "wgpu")]
+    Wgpu,
 }
 
 impl Backend {
+    /// How many there are.
+    const COUNT: usize = 2 + cfg!(feature = "cuda") as usize + cfg!(feature = "wgpu") as usize;
+
     /// Every backend of this build.
-    pub const ALL: [Self; 2] = [Self::Ndarray, Self::Flex];
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Ndarray,
+        Self::Flex,
+        #[cfg(feature = "cuda")]
+        Self::Cuda,
+        #[cfg(feature = "wgpu")]
+        Self::Wgpu,
+    ];
 
     /// The name that commands and reports use.
     #[must_use]
@@ -27,7 +44,16 @@ impl Backend {
         match self {
             Self::Ndarray => "ndarray",
             Self::Flex => "flex",
+            #[cfg(feature = "cuda")]
+            Self::Cuda => "cuda",
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => "wgpu",
         }
+    }
+
+    /// The names of all backends of this build, for messages.
+    pub(crate) fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
     }
 
     /// The device that tensors of this backend live on.
@@ -35,6 +61,24 @@ impl Backend {
         match self {
             Self::Ndarray => ndarray(),
             Self::Flex => Device::flex(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Device::cuda(0usize),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Device::wgpu(burn::tensor::DeviceKind::DefaultDevice),
+        }
+    }
+
+    /// The float types whose matrix products are exact on this backend within their bounds.
+    ///
+    /// A GPU's products in single floats may run on units that shorten operands (TF32) or sums without saying so;
+    /// doubles have no such form. WebGPU has no doubles, and no units of that kind for floats of 32 bits.
+    pub(crate) const fn carriers(self) -> &'static [Carrier] {
+        match self {
+            Self::Ndarray | Self::Flex => &[Carrier::F32, Carrier::F64],
+            #[cfg(feature = "cuda")]
+            Self::Cuda => &[Carrier::F64],
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => &[Carrier::F32],
         }
     }
 }

@@ -1,55 +1,62 @@
-//! How the terms of a float product are cut so that every partial sum is an exact integer.
+//! How the terms of a float product are cut so that every partial sum is an exact integer ([`super::exact`]).
 //!
-//! Products of integer-valued f32 tensors are exact in any order of summation, with or without fused multiply-add,
-//! while the sum of |x * w| over a chunk stays at or below 2^24. |x| <= 128 always; |w| is what the weights are, or
-//! 128 where they are not known.
+//! The magnitudes of operand a's digits are bounded by their range; those of operand b are what the weights are, or
+//! bounded likewise where the weights are not known.
 
 use std::ops::Range;
 
 use burn::tensor::Tensor;
 
 use super::EngineError;
+use super::exact::{Carrier, Scheme};
 
-/// The greatest magnitude of a digit.
-const DIGIT: f64 = 128.0;
-/// The greatest sum of magnitudes that f32 holds exactly.
-const EXACT: f64 = (1 << 24) as f64;
 /// Chunks are cut at multiples of this, for the matrix kernels' sake.
 const GRAIN: usize = 64;
-/// The longest chunk whose magnitudes can be summed exactly: more digits of 128 pass 2^24.
-const SUMMABLE: usize = 1 << 17;
 
-/// Chunks of `terms` terms for any two operands.
-pub(crate) fn by_type(terms: usize) -> Vec<Range<usize>> {
-    let chunks = cut(0..terms, &mut |chunk| Ok(chunk.len() as f64 * DIGIT * DIGIT));
-    chunks.unwrap_or_else(|e: EngineError| unreachable!("a bound by type reads no tensor: {e}"))
+/// Chunks of `terms` terms for any two operands within the scheme's ranges.
+pub(crate) fn by_range(terms: usize, scheme: &Scheme) -> Vec<Range<usize>> {
+    let chunks = cut(0..terms, scheme.carrier, &mut |chunk| Ok(chunk.len() as u128 * scheme.product()));
+    chunks.unwrap_or_else(|e: EngineError| unreachable!("a bound by range reads no tensor: {e}"))
 }
 
 /// Chunks for these weights, a tensor of digits [matrices, terms, columns].
-pub(crate) fn by_weight(weights: &Tensor<3>) -> Result<Vec<Range<usize>>, EngineError> {
+pub(crate) fn by_weight(weights: &Tensor<3>, scheme: &Scheme) -> Result<Vec<Range<usize>>, EngineError> {
     let [matrices, terms, columns] = weights.dims();
     let magnitudes = weights.clone().abs();
     let mut bound = |chunk: &Range<usize>| {
-        if chunk.len() > SUMMABLE {
-            return Ok(f64::INFINITY);
+        if chunk.len() as u64 > scheme.summable() {
+            return Ok(u128::MAX);
         }
-        // Each sum of magnitudes is exact below 2^24, and cannot round to less than 2^17 from above.
+        // Each sum of magnitudes is an exact integer, because so short a chunk cannot pass the last exact float.
         let sums = magnitudes.clone().slice([0..matrices, chunk.clone(), 0..columns]).sum_dim(1);
-        let greatest = sums.max().try_into_scalar::<f32>().map_err(|e| EngineError::Device(e.to_string()))?;
-        Ok(f64::from(greatest) * DIGIT)
+        let greatest = scalar(sums.max(), scheme.carrier)?;
+        Ok(greatest * scheme.greatest_a())
     };
-    cut(0..terms, &mut bound)
+    cut(0..terms, scheme.carrier, &mut bound)
 }
 
-type Bound<'a> = dyn FnMut(&Range<usize>) -> Result<f64, EngineError> + 'a;
+/// The one element of a tensor, a non-negative integer.
+fn scalar(tensor: Tensor<1>, carrier: Carrier) -> Result<u128, EngineError> {
+    let value = match carrier {
+        Carrier::F32 => tensor.try_into_scalar::<f32>().map(f64::from),
+        Carrier::F64 => tensor.try_into_scalar::<f64>(),
+    };
+    value.map(|value| value as u128).map_err(|e| EngineError::Device(e.to_string()))
+}
+
+type Bound<'a> = dyn FnMut(&Range<usize>) -> Result<u128, EngineError> + 'a;
 
 /// Halves until every chunk is exact.
-fn cut(whole: Range<usize>, bound: &mut Bound<'_>) -> Result<Vec<Range<usize>>, EngineError> {
+fn cut(
+    whole: Range<usize>,
+    carrier: Carrier,
+    bound: &mut Bound<'_>,
+) -> Result<Vec<Range<usize>>, EngineError> {
     let mut open = vec![whole.clone()];
     let mut chunks: Vec<Range<usize>> = Vec::new();
     while let Some(chunk) = open.pop() {
         let sum = bound(&chunk)?;
-        if sum <= EXACT {
+        if sum <= u128::from(carrier.exact()) {
             chunks.push(chunk);
             continue;
         }
@@ -67,13 +74,25 @@ fn cut(whole: Range<usize>, bound: &mut Bound<'_>) -> Result<Vec<Range<usize>>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::range;
+    use narrows_program::DType;
+
+    fn scheme(terms: u64, dtype: DType, carrier: Carrier) -> Scheme {
+        let all = range::Range::of_type(dtype);
+        Scheme::cheapest(terms, all, all, &[carrier]).expect("a scheme")
+    }
 
     #[test]
-    fn chunks_by_type_reach_the_bound_and_not_beyond() {
-        assert_eq!(by_type(1), vec![0..1]);
-        assert_eq!(by_type(1024), vec![0..1024]);
-        assert_eq!(by_type(1025), vec![0..512, 512..1025]);
-        let chunks = by_type(1 << 24);
+    fn chunks_by_range_reach_the_bound_and_not_beyond() {
+        let i8s = scheme(1 << 24, DType::I8, Carrier::F32);
+        assert_eq!(by_range(1, &i8s), vec![0..1]);
+        assert_eq!(by_range(1024, &i8s), vec![0..1024]);
+        assert_eq!(by_range(1025, &i8s), vec![0..512, 512..1025]);
+        let chunks = by_range(1 << 24, &i8s);
         assert!(chunks.iter().all(|c| c.len() <= 1024) && chunks.len() == 1 << 14);
+        // 2^23 products of 2^30 are 2^53.
+        let i16s = scheme(1 << 23, DType::I16, Carrier::F64);
+        assert_eq!((i16s.pairs(), by_range(1 << 23, &i16s).len()), (1, 1));
+        assert_eq!(by_range((1 << 23) + 1, &i16s).len(), 2);
     }
 }

@@ -6,7 +6,7 @@ use super::Backend;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
     /// No backend has this name.
-    #[error("no backend is called `{0}`; use one of: ndarray, flex")]
+    #[error("this build has no backend `{0}`; use one of: {names}", names = Backend::names())]
     UnknownBackend(String),
     /// A backend gave another integer than arithmetic does.
     #[error("backend {backend} is not exact on this machine: {check}; use another backend")]

@@ -25,6 +25,8 @@ pub(crate) struct Reads {
     pub elements: u64,
     /// Lengths of the reduction axes.
     pub red: [u32; 3],
+    /// A step that is added to addresses by value, so that no run may cross it; 0 where there is none.
+    pub row: u64,
 }
 
 impl Reads {
@@ -56,7 +58,7 @@ impl Reads {
         let terms = terms.map(|t| self.map.red[t]);
         let windows = self.windows.iter().filter(|w| w.limit > 0).map(|w| w.stride);
         let steps = outs.chain(terms).chain(windows).map(u64::from);
-        steps.chain([self.base(region), self.elements]).fold(own, gcd)
+        steps.chain([self.base(region), self.elements, self.row]).fold(own, gcd)
     }
 
     /// The longer run, and what it runs along.
@@ -132,6 +134,12 @@ impl Gather {
         if self.along == Along::Outputs { self.run } else { 1 }
     }
 
+    /// The elements of single terms without windows, the runs of each row of `by` [rows, 1] moved on by so many runs.
+    pub fn moved<K: Numeric>(&self, source: Tensor<1, K>, by: Ints<2>) -> Tensor<2, K> {
+        let ([rows, _], [count]) = (by.dims(), self.index.dims());
+        picked(source, (self.index.clone().reshape([rows, count / rows]) + by).reshape([count]), self.run)
+    }
+
     fn runs<K: Numeric>(&self, source: Tensor<1, K>, pad: i64) -> Tensor<2, K> {
         let (device, dtype) = (source.device(), source.dtype());
         let source = if self.padded {
@@ -139,13 +147,17 @@ impl Gather {
         } else {
             source
         };
-        let [elements] = source.dims();
-        let [count] = self.index.dims();
-        if self.run == 1 {
-            return source.select(0, self.index.clone()).reshape([count, 1]);
-        }
-        source.reshape([elements / self.run, self.run]).gather_nd(self.index.clone().reshape([count, 1]))
+        picked(source, self.index.clone(), self.run)
     }
+}
+
+/// The runs of a tensor that an index names: [runs, elements of a run].
+fn picked<K: Numeric>(source: Tensor<1, K>, index: Ints<1>, run: usize) -> Tensor<2, K> {
+    let ([elements], [count]) = (source.dims(), index.dims());
+    if run == 1 {
+        return source.select(0, index).reshape([count, 1]);
+    }
+    source.reshape([elements / run, run]).gather_nd(index.reshape([count, 1]))
 }
 
 struct Plan<'a> {

@@ -3,10 +3,11 @@
 //! Arithmetic happens in 64 bits, always named: a backend's default integer type may be narrower. Stored tensors keep
 //! their element type.
 
-use burn::tensor::{DType as Type, Device, FloatDType, Int, IntDType, Tensor, TensorData};
+use burn::tensor::{DType as Type, Device, Int, IntDType, Tensor, TensorData};
 use narrows_program::DType;
 
 use super::EngineError;
+use super::exact::{Carrier, Digits};
 
 /// A tensor of integers.
 pub(crate) type Ints<const D: usize> = Tensor<D, Int>;
@@ -74,23 +75,22 @@ pub(crate) fn wide<const D: usize>(tensor: Ints<D>) -> Ints<D> {
     tensor.cast(IntDType::I64)
 }
 
-/// How many digits [`digits`] gives.
-pub(crate) const fn digit_count(dtype: DType) -> usize {
-    dtype.bytes()
-}
-
-/// The balanced digits of base 256, least first, as exact floats: `x = sum_i digit_i * 256^i`, |digit_i| <= 128.
+/// The balanced digits of integers within the range that `cut` is for, least first, as exact floats.
 ///
-/// The last digit takes what is left, which may be +128, so it fits no 8-bit integer.
-pub(crate) fn digits(tensor: Ints<1>, dtype: DType) -> Vec<Tensor<1>> {
-    let mut rest = if dtype == DType::I8 { tensor } else { wide(tensor) };
-    let mut out = Vec::with_capacity(digit_count(dtype));
-    for _ in 1..digit_count(dtype) {
-        let low = rest.clone().add_scalar(128i64).bitwise_and_scalar(255i64).sub_scalar(128i64);
-        rest = (rest - low.clone()).bitwise_right_shift_scalar(8i64);
-        out.push(low.cast(FloatDType::F32));
+/// The last digit takes what is left, which may be +2^(width-1), so it fits no integer of the digit's width.
+pub(crate) fn digits(tensor: Ints<1>, cut: &Digits, carrier: Carrier) -> Vec<Tensor<1>> {
+    if cut.count == 1 {
+        return vec![tensor.cast(carrier.dtype())];
     }
-    out.push(rest.cast(FloatDType::F32));
+    let half = 1i64 << (cut.width - 1);
+    let mut rest = wide(tensor);
+    let mut out = Vec::with_capacity(cut.count);
+    for _ in 1..cut.count {
+        let low = rest.clone().add_scalar(half).bitwise_and_scalar(2 * half - 1).sub_scalar(half);
+        rest = (rest - low.clone()).bitwise_right_shift_scalar(i64::from(cut.width));
+        out.push(low.cast(carrier.dtype()));
+    }
+    out.push(rest.cast(carrier.dtype()));
     out
 }
 

@@ -1,33 +1,39 @@
 //! The challenger's engine: runs a program again in burn and gets exactly the integers of the specification.
 //!
 //! Whole-tensor operations only. An operator is cut into regions of neighbouring outputs; each is gathered, folded and
-//! requantised. Dot products are float matrix products of integers so small that no sum rounds; everything else is
+//! finalised. Dot products are float matrix products of integers so small that no sum rounds; everything else is
 //! 64-bit integer arithmetic.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | `backend` | the seam to burn's backends |
 //! | `plan`, `block`, `region`, `limits` | what is prepared once, for a program and a region, and how operators are cut |
-//! | `gather` | which element serves which term |
-//! | `product`, `channels`, `chunk` | dot products, and the bound that makes them exact |
-//! | `ints`, `finish` | integer tensors, digits, requantisation |
+//! | `gather`, `spread`, `lookup` | which element serves which term, also where another element says so |
+//! | `range`, `exact`, `chunk` | what operands may hold, and the bounds that make float products exact |
+//! | `product`, `channels` | dot products: of matrices, and of one column |
+//! | `ints`, `arithmetic`, `finish` | integer tensors, digits, division, roots, and how accumulators become elements |
 //! | `self_test` | arithmetic that a backend must get right before it is used |
 //!
 //! Nothing is shared with the executor's engine or with the referee but the program's types.
 
+mod arithmetic;
 mod backend;
 mod block;
 mod channels;
 mod chunk;
 mod error;
+mod exact;
 mod finish;
 mod gather;
 mod ints;
 mod limits;
+mod lookup;
 mod plan;
 mod product;
+mod range;
 mod region;
 mod self_test;
+mod spread;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +46,7 @@ pub use self_test::self_test;
 use burn::tensor::Device;
 use narrows_program::{Program, Source};
 
+use exact::Carrier;
 use ints::{Ints, canonical, stored};
 use plan::Plan;
 
@@ -67,8 +74,18 @@ impl BurnEngine {
     /// As [`BurnEngine::new`].
     pub fn with_limits(program: &Program, backend: Backend, limits: &Limits) -> Result<Self, EngineError> {
         self_test::once(backend)?;
+        Self::planned(program, backend, limits, backend.carriers())
+    }
+
+    /// Plans a program for float types whose products are known to be exact.
+    fn planned(
+        program: &Program,
+        backend: Backend,
+        limits: &Limits,
+        carriers: &[Carrier],
+    ) -> Result<Self, EngineError> {
         let device = backend.device();
-        let plan = Plan::new(program, limits, &device)?;
+        let plan = Plan::new(program, limits, carriers, &device)?;
         Ok(Self { program: program.clone(), backend, device, plan })
     }
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use burn::tensor::{Device, Tensor};
 use narrows_program::{ConstantIndex, Fold, Operator, Program, Source};
 
-use super::block::{Block, kept, lengths};
+use super::block::{Block, Sides};
+use super::exact::Carrier;
 use super::ints::{Ints, stored};
 use super::product::Weights;
 use super::region::{region_count, regions};
@@ -15,6 +16,7 @@ use super::{EngineError, Limits};
 #[derive(Debug)]
 pub(crate) struct Step {
     op: Operator,
+    sides: Sides,
     lengths: [usize; 4],
     /// The regions' plans, unless they are too many or too large.
     blocks: Option<Vec<Block>>,
@@ -32,12 +34,18 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Plans every operator of a program.
-    pub fn new(program: &Program, limits: &Limits, device: &Device) -> Result<Self, EngineError> {
+    /// Plans every operator of a program, for a device whose products in `carriers` are exact.
+    pub fn new(
+        program: &Program,
+        limits: &Limits,
+        carriers: &[Carrier],
+        device: &Device,
+    ) -> Result<Self, EngineError> {
         let mut plan = Self { steps: vec![], constants: HashMap::new(), last_use: vec![] };
         let mut room = limits.kept;
         for op in program.operators() {
-            let step = Step::new(program, op, limits, &mut room, device)?;
+            let sides = Sides::new(program, op, carriers);
+            let step = Step::new(program, op, sides, limits, &mut room, device)?;
             plan.hold(program, &step, device);
             plan.steps.push(step);
         }
@@ -54,8 +62,9 @@ impl Plan {
 
     fn hold(&mut self, program: &Program, step: &Step, device: &Device) {
         let b = step.op.b.filter(|_| step.reads_b());
-        for operand in std::iter::once(step.op.a).chain(b) {
-            if let Source::Constant(index) = operand.source {
+        let operands = std::iter::once(step.op.a).chain(b).map(|operand| operand.source);
+        for source in operands.chain(step.op.finalise.source()) {
+            if let Source::Constant(index) = source {
                 let constant = program.constant(index);
                 self.constants
                     .entry(index)
@@ -69,13 +78,14 @@ impl Step {
     fn new(
         program: &Program,
         op: &Operator,
+        sides: Sides,
         limits: &Limits,
         room: &mut usize,
         device: &Device,
     ) -> Result<Self, EngineError> {
-        let lengths = lengths(program, op, limits);
-        let mut step = Self { op: *op, lengths, blocks: None };
-        let needed = kept(program, op);
+        let lengths = sides.lengths(op, limits);
+        let mut step = Self { op: *op, sides, lengths, blocks: None };
+        let needed = sides.kept(op);
         if needed > *room || region_count(op, lengths) > limits.regions {
             return Ok(step);
         }
@@ -87,7 +97,8 @@ impl Step {
             }
             _ => None,
         };
-        let blocks = regions(op, lengths).map(|r| Block::new(program, op, r, weights.as_mut(), device));
+        let blocks = regions(op, lengths)
+            .map(|region| Block::new(program, op, &sides, region, weights.as_mut(), device));
         step.blocks = Some(blocks.collect::<Result<_, _>>()?);
         Ok(step)
     }
@@ -106,7 +117,7 @@ impl Step {
         let parts = match &self.blocks {
             Some(blocks) => blocks.iter().map(|block| Ok(block.run(get))).collect(),
             None => regions(&self.op, self.lengths)
-                .map(|region| Ok(Block::new(program, &self.op, region, None, device)?.run(get)))
+                .map(|region| Ok(Block::new(program, &self.op, &self.sides, region, None, device)?.run(get)))
                 .collect::<Result<Vec<_>, EngineError>>(),
         };
         let mut parts = parts?;

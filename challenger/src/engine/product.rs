@@ -2,28 +2,19 @@
 //!
 //! The axes of the output fall into those that move both operands (one matrix each), those that move a only (rows),
 //! and the rest (columns). Both operands are gathered into [matrix, row, term] and [matrix, term, column]. Each digit
-//! of a in base 256 is a matrix of its own, each digit of b a block of columns: one float product a digit of a.
+//! of a is a matrix of its own, each digit of b a block of columns: one batched float product a digit of a.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use burn::tensor::{Device, IntDType, Tensor};
-use narrows_program::{DType, Operator};
 
 use super::EngineError;
 use super::chunk;
+use super::exact::Scheme;
 use super::gather::{Gather, Reads};
-use super::ints::{Ints, digit_count, digits};
+use super::ints::{Ints, digits};
 use super::region::Region;
-
-/// An operand's element type and what it reads.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Side {
-    /// Element type.
-    pub dtype: DType,
-    /// Addresses.
-    pub reads: Reads,
-}
 
 /// The axes of a region's output, by what they move.
 #[derive(Debug, Clone)]
@@ -50,6 +41,17 @@ impl Axes {
         }
         axes
     }
+
+    /// The axes that each operand is gathered along.
+    pub fn sides(&self) -> (Vec<usize>, Vec<usize>) {
+        ([&self.batch[..], &self.rows[..]].concat(), [&self.batch[..], &self.columns[..]].concat())
+    }
+
+    /// Matrices, rows, terms, columns.
+    pub fn sizes(&self, a: &Reads, region: &Region) -> [usize; 4] {
+        let terms = a.red.iter().map(|d| *d as usize).product();
+        [count(region, &self.batch), count(region, &self.rows), terms, count(region, &self.columns)]
+    }
 }
 
 /// Positions on some axes of a region.
@@ -57,12 +59,15 @@ pub(crate) fn count(region: &Region, axes: &[usize]) -> usize {
     axes.iter().map(|a| region.len[*a]).product()
 }
 
-/// Elements that the two operands of a region's product gather to.
-pub(crate) fn gathered(op: &Operator, a: &Side, b: &Side, region: &Region) -> (usize, usize) {
-    let axes = Axes::new(&a.reads, &b.reads, region);
-    let terms = (op.terms() as usize).saturating_mul(count(region, &axes.batch));
-    let side = |n: usize, dtype| terms.saturating_mul(n).saturating_mul(digit_count(dtype));
-    (side(count(region, &axes.rows), a.dtype), side(count(region, &axes.columns), b.dtype))
+/// Elements that the two operands of a region's product gather to, in elements of 32 bits.
+pub(crate) fn gathered(a: &Reads, b: &Reads, scheme: &Scheme, region: &Region) -> (usize, usize) {
+    let axes = Axes::new(a, b, region);
+    let [matrices, rows, terms, columns] = axes.sizes(a, region);
+    let side = |n: usize, digits: usize| {
+        let parts = digits * scheme.carrier.words();
+        matrices.saturating_mul(terms).saturating_mul(n).saturating_mul(parts)
+    };
+    (side(rows, scheme.a.count), side(columns, scheme.b.count))
 }
 
 /// Brings values, row-major by the axes in `order`, into row-major order of the region.
@@ -79,7 +84,8 @@ pub(crate) fn in_order<const D: usize>(values: Ints<D>, region: &Region, order: 
 #[derive(Debug, Clone)]
 pub(crate) struct Matrix {
     a: Gather,
-    types: [DType; 2],
+    scheme: Scheme,
+    /// Matrices, rows, terms, columns.
     sizes: [usize; 4],
     right: Right,
     chunks: Vec<Range<usize>>,
@@ -106,18 +112,19 @@ impl Weights {
 
     fn columns(
         &mut self,
-        b: &Side,
+        b: &Reads,
         region: &Region,
         axes: &[usize],
         sizes: [usize; 4],
+        scheme: &Scheme,
     ) -> Result<Made, EngineError> {
-        let key = (b.reads.base(region), axes.iter().map(|a| (*a, region.len[*a])).collect());
+        let key = (b.base(region), axes.iter().map(|a| (*a, region.len[*a])).collect());
         if let Some(made) = self.made.get(&key) {
             return Ok(made.clone());
         }
-        let gather = Gather::new(&b.reads, region, axes, &self.tensor.device());
-        let whole = materialised(columns(&gather, self.tensor.clone(), b.dtype, sizes));
-        let chunks = chunk::by_weight(&whole)?;
+        let gather = Gather::new(b, region, axes, &self.tensor.device());
+        let whole = materialised(columns(&gather, self.tensor.clone(), scheme, sizes));
+        let chunks = chunk::by_weight(&whole, scheme)?;
         let parts = match chunks.len() {
             1 => vec![whole],
             _ => chunks.iter().map(|c| materialised(terms_of(&whole, c))).collect(),
@@ -138,31 +145,29 @@ enum Right {
 impl Matrix {
     /// Plans a region's product; `weights` is operand b where it never changes.
     pub fn new(
-        a: &Side,
-        b: &Side,
+        a: &Reads,
+        b: &Reads,
+        scheme: Scheme,
         region: Region,
         weights: Option<&mut Weights>,
         device: &Device,
     ) -> Result<Self, EngineError> {
-        let axes = Axes::new(&a.reads, &b.reads, &region);
-        let left = [axes.batch.clone(), axes.rows.clone()].concat();
-        let right = [axes.batch.clone(), axes.columns.clone()].concat();
-        let terms = a.reads.red.iter().map(|d| *d as usize).product();
-        let sizes =
-            [count(&region, &axes.batch), count(&region, &axes.rows), terms, count(&region, &axes.columns)];
+        let axes = Axes::new(a, b, &region);
+        let (left, right) = axes.sides();
+        let sizes = axes.sizes(a, &region);
         let (right, chunks) = match weights {
-            None => (
-                Right::Gathered(Box::new(Gather::new(&b.reads, &region, &right, device))),
-                chunk::by_type(terms),
-            ),
+            None => {
+                let gather = Gather::new(b, &region, &right, device);
+                (Right::Gathered(Box::new(gather)), chunk::by_range(sizes[2], &scheme))
+            }
             Some(weights) => {
-                let (parts, chunks) = weights.columns(b, &region, &right, sizes)?;
+                let (parts, chunks) = weights.columns(b, &region, &right, sizes, &scheme)?;
                 (Right::Weights(parts), chunks)
             }
         };
         Ok(Self {
-            a: Gather::new(&a.reads, &region, &left, device),
-            types: [a.dtype, b.dtype],
+            a: Gather::new(a, &region, &left, device),
+            scheme,
             sizes,
             right,
             chunks,
@@ -181,13 +186,14 @@ impl Matrix {
         let parts = match &self.right {
             Right::Weights(parts) => parts.clone(),
             Right::Gathered(gather) => {
-                let whole = columns(gather, b(), self.types[1], self.sizes);
+                let whole = columns(gather, b(), &self.scheme, self.sizes);
                 self.chunks.iter().map(|c| terms_of(&whole, c)).collect()
             }
         };
-        let products = digits(a, self.types[0]).into_iter().enumerate().map(|(i, digit)| {
+        let scheme = &self.scheme;
+        let products = digits(a, &scheme.a, scheme.carrier).into_iter().enumerate().map(|(i, digit)| {
             let products = self.columns_summed(self.chunked(digit, &parts));
-            if i == 0 { products } else { products.mul_scalar(1i64 << (8 * i)) }
+            if i == 0 { products } else { products.mul_scalar(scheme.a.weight(i)) }
         });
         let sum = products.reduce(|x, y| x + y).expect("a number has a digit");
         in_order(sum, &self.region, &self.order)
@@ -206,24 +212,29 @@ impl Matrix {
         partial.reduce(|x, y| x + y).expect("a fold has a term")
     }
 
-    /// Adds up the columns of the digits of b, 256^j each.
+    /// Adds up the columns of the digits of b, each with its weight.
     fn columns_summed(&self, products: Ints<3>) -> Ints<3> {
         let [matrices, rows, _, cols] = self.sizes;
-        let count = digit_count(self.types[1]);
+        let count = self.scheme.b.count;
         if count == 1 {
             return products;
         }
         let part = |j: usize| {
             let part = products.clone().slice([0..matrices, 0..rows, j * cols..(j + 1) * cols]);
-            part.mul_scalar(1i64 << (8 * j))
+            part.mul_scalar(self.scheme.b.weight(j))
         };
         (0..count).map(part).reduce(|x, y| x + y).expect("a number has a digit")
     }
 }
 
 /// Operand b as [matrix, term, digit and column].
-fn columns(gather: &Gather, b: Ints<1>, dtype: DType, [matrices, _, terms, cols]: [usize; 4]) -> Tensor<3> {
-    let parts = digits(b, dtype).into_iter();
+fn columns(
+    gather: &Gather,
+    b: Ints<1>,
+    scheme: &Scheme,
+    [matrices, _, terms, cols]: [usize; 4],
+) -> Tensor<3> {
+    let parts = digits(b, &scheme.b, scheme.carrier).into_iter();
     let parts = parts.map(|digit| gather.matrix(digit, 0).reshape([matrices, cols, terms]));
     let mut parts: Vec<_> = parts.collect();
     let whole = if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 1) };

@@ -22,6 +22,11 @@ impl Region {
         self.len.iter().product()
     }
 
+    /// The axes of more than one position, in order.
+    pub fn live(&self) -> Vec<usize> {
+        (0..4).filter(|axis| self.len[*axis] > 1).collect()
+    }
+
     /// The lengths of the first regions of an operator's output, cut until `fits` holds or a region is one element.
     ///
     /// Axes are cut from the outermost, and only when those outside are of length 1, which keeps regions contiguous.

@@ -1,11 +1,15 @@
 //! Cases computed by hand, and the extremes of every type.
 
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 use super::*;
+
+mod kinds;
+mod naive;
+mod random;
 
 const INPUT: Operand = Operand { source: Source::Input, dtype: DType::I8, map: MAP };
 const MAP: IndexMap = IndexMap { base: 0, out: [0; 4], red: [0; 3] };
@@ -38,6 +42,7 @@ fn operator(fold: Fold, dtype: DType, out: [u32; 4], red: [u32; 3], a: Operand) 
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo: dtype.min() as i32,
         hi: dtype.max() as i32,
@@ -60,6 +65,29 @@ fn run(program: &Program, input: &[u8]) -> Vec<u8> {
     });
     assert_eq!(all[0], all[1], "backends agree");
     all[0].clone()
+}
+
+/// Holds every operator's output to the naive evaluator: on every backend, within narrow limits of memory too, and with
+/// the float types of devices that lack one.
+fn check(program: &Program, input: &[u8]) {
+    use exact::Carrier::{F32, F64};
+    let expected = naive::evaluate(program, input);
+    let (wide, narrow) =
+        (Limits::default(), Limits { gathered: 7, weights: 5, outputs: 3, kept: 40, regions: 2 });
+    let both: &[_] = &[F32, F64];
+    let large = program.operators().iter().any(|op| op.elements() > 1000);
+    // Regions of a few elements take their time.
+    let narrow = if large { Limits { outputs: 500, kept: 40, ..wide } } else { narrow };
+    for backend in Backend::ALL {
+        self_test::once(backend).expect("an exact backend");
+        for (limits, carriers) in [(wide, both), (narrow, both), (wide, &[F32]), (wide, &[F64])] {
+            let engine = BurnEngine::planned(program, backend, &limits, carriers).expect("a plan");
+            let got = engine.run(input).expect("an answer");
+            for (op, (got, expected)) in program.operators().iter().zip(got.iter().zip(&expected)) {
+                assert_eq!(got, expected, "{backend}, {carriers:?}: {op:?}");
+            }
+        }
+    }
 }
 
 /// One output: the dot product of the input with constant 1, and one record.

@@ -28,7 +28,9 @@ use narrows_bisection::{
     Account, Call, ClaimId, JobId, Ledger, MatchId, Refusal, Refutation, StateHash, Trace, Wei,
 };
 use narrows_commitment::{Digest, ProgramRoot, TraceRoot, keccak};
-use narrows_contracts::{Chain, ChainError, Inbox, InboxError, LoggedEvent, Receipt, Transaction};
+use narrows_contracts::{
+    Chain, ChainError, Inbox, InboxError, LoggedEvent, MAX_TOGETHER, Receipt, Transaction,
+};
 use narrows_program::Program;
 
 use crate::engine::{Backend, BurnEngine, EngineError};
@@ -227,7 +229,18 @@ impl WatchtowerNode {
         call: Call,
         actions: &mut Vec<Action>,
     ) -> Result<Option<bool>, NodeError> {
-        match chain.send(Transaction { from: self.account, value, call: call.clone() }) {
+        let sent = chain.send(Transaction { from: self.account, value, call: call.clone() });
+        self.outcome(sent, call, actions)
+    }
+
+    /// What came of a call that was sent.
+    fn outcome(
+        &mut self,
+        sent: Result<Receipt, ChainError>,
+        call: Call,
+        actions: &mut Vec<Action>,
+    ) -> Result<Option<bool>, NodeError> {
+        match sent {
             Ok(receipt) => {
                 actions.push(Action::Sent(call, receipt));
                 Ok(Some(true))
@@ -242,6 +255,33 @@ impl WatchtowerNode {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Sends moves in different matches together. As with [`Self::send_again`], what a reorganisation undoes is due again.
+    fn send_moves(
+        &mut self,
+        chain: &mut dyn Chain,
+        moves: Vec<(Tried, Call)>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), NodeError> {
+        for together in moves.chunks(MAX_TOGETHER) {
+            let account = self.account;
+            let tx =
+                |(_, call): &(Tried, Call)| Transaction { from: account, value: Wei(0), call: call.clone() };
+            let sent = chain.send_all(together.iter().map(tx).collect());
+            let mut failed = None;
+            for ((what, call), sent) in together.iter().zip(sent) {
+                let what = *what;
+                match self.outcome(sent, call.clone(), actions) {
+                    Ok(Some(_)) => self.rest(chain, what),
+                    Ok(None) => {}
+                    // What was sent beside it is still recorded.
+                    Err(error) => _ = failed.get_or_insert(error),
+                }
+            }
+            failed.map_or(Ok(()), Err)?;
+        }
+        Ok(())
     }
 
     /// Sends what must stand once; refused, it is tried again in a later block.

@@ -19,6 +19,7 @@ impl WatchtowerNode {
         let mine = self.ledger.matches.iter().filter(|(_, m)| m.open && m.challenger == self.account);
         let mine: Vec<(MatchId, JobId)> =
             mine.filter_map(|(id, m)| Some((*id, pending(&m.claim)?))).collect();
+        let mut moves = Vec::new();
         for (id, job) in mine {
             let Some(program) = self.program_of(job) else { continue };
             let parameters = chain.parameters();
@@ -39,9 +40,9 @@ impl WatchtowerNode {
                 _ => None,
             };
             if let Some(call) = call {
-                self.send_again(chain, tried, call, actions)?;
+                moves.push((tried, call));
             }
         }
-        Ok(())
+        self.send_moves(chain, moves, actions)
     }
 }

@@ -104,6 +104,9 @@ fn show_program(out: Output, program: &Program, bytes: usize) {
         text(&meta.compiler),
         meta.calibration
     ));
+    for file in &meta.bound {
+        out.line(format_args!("  bound to {}, {}", text(&file.name), file.hash));
+    }
     let tensor = |name: &str, shape: &[u32], scale: u32| {
         format!("{} {shape:?} x {}", text(name), f32::from_bits(scale))
     };

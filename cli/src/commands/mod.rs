@@ -1,5 +1,6 @@
 //! The commands beside the demonstration.
 
+pub mod bench;
 pub mod check;
 pub mod claims;
 pub mod compile;

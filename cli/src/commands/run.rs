@@ -6,11 +6,11 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 use clap::Args;
 use narrows_bisection::Trace;
-use narrows_executor::engine::Engine;
 use narrows_program::Program;
 use serde_json::json;
 
 use crate::claim::ClaimFile;
+use crate::engine::EngineChoice;
 use crate::files;
 use crate::output::{Output, dim, grouped};
 use crate::picture::bar;
@@ -29,13 +29,16 @@ pub struct RunArgs {
     /// Writes the claim that an executor would post.
     #[arg(long, value_name = "FILE")]
     claim: Option<PathBuf>,
+    /// The native engine's instructions.
+    #[arg(long, default_value = "fastest")]
+    engine: EngineChoice,
 }
 
 /// Runs, shows the output, writes what is asked for.
 pub fn run(args: &RunArgs, out: Output) -> Result<()> {
     let program = files::program(&args.program)?;
     let input = files::input(&program, &args.input)?;
-    let engine = Engine::new(&program);
+    let engine = args.engine.plan(&program);
     let begun = Instant::now();
     let outputs = engine.run(&input)?;
     let ran = begun.elapsed();

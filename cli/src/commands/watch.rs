@@ -25,7 +25,8 @@ const TRACE_WAIT_MS: u64 = 3000;
 pub struct WatchArgs {
     #[command(flatten)]
     node: NodeArgs,
-    /// The tensor library's backend that claims are re-run on: ndarray (if not given) or flex.
+    /// The tensor library's backend that claims are re-run on: ndarray (if not given), flex, or cuda or wgpu in builds
+    /// with the feature of that name.
     #[arg(long)]
     backend: Option<Backend>,
     /// Who serves the traces of claims, as http://host:8700; may be given again. A wrong claim whose trace can be had falls in

@@ -1,9 +1,11 @@
 //! The demonstration: a model is run, a lie about it is caught, and the liar pays.
 
 mod cast;
+mod digits;
 mod model;
 mod play;
 mod scenes;
+mod text;
 
 use std::path::PathBuf;
 
@@ -13,10 +15,14 @@ use narrows_challenger::engine::Backend;
 
 use crate::lies::Cheat;
 use crate::output::Output;
+use model::ModelChoice;
 
 /// `narrows demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
+    /// Which model: a network that reads digits, or one that writes text.
+    #[arg(long, value_enum, default_value = "digits")]
+    pub model: ModelChoice,
     /// How the cheating executor lies.
     #[arg(long, value_enum, default_value = "layer")]
     pub cheat: Cheat,
@@ -47,7 +53,10 @@ pub async fn run(args: &DemoArgs, out: Output) -> Result<bool> {
         !args.served || !matches!(args.cheat, Cheat::None | Cheat::Withhold),
         "--served hands out a lie's trace: give --cheat layer, output, weight or copy with it"
     );
-    let model = model::load(out)?;
+    let model = match args.model {
+        ModelChoice::Digits => digits::load(out)?,
+        ModelChoice::Chargpt => text::load(out)?,
+    };
     let temporary = tempfile::tempdir()?;
     let folder = args.chain.clone().unwrap_or_else(|| temporary.path().join("chain"));
     let mut stage = cast::Stage::new(&folder, std::sync::Arc::clone(&model.program))?;

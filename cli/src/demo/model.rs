@@ -1,86 +1,74 @@
-//! The demonstration's model: compiled and measured on the spot, and the digit that is hardest for it.
+//! What the demonstration needs of a model: its program, inputs, what its outputs say, and a lie that matters.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
-use narrows_compiler::{Graph, LayersOption, Options, Report, Samples};
-use narrows_executor::engine::Engine;
+use anyhow::Result;
+use clap::ValueEnum;
+use narrows_executor::node::Conduct;
 use narrows_program::Program;
 
-use crate::engine::Native;
-use crate::lies::label;
-use crate::output::{Output, dim};
-use crate::{files, picture, report};
+use crate::files;
+use crate::lies::{self, Answer, Cheat};
 
-const MODEL: &[u8] = include_bytes!("../../../fixtures/digits/digits.onnx");
-const CALIBRATION: &[u8] = include_bytes!("../../../fixtures/digits/calibration.npz");
-const TEST: &[u8] = include_bytes!("../../../fixtures/digits/test.npz");
-/// Folds of more terms than this are disputed segment by segment, and layers have two operators, so that a small model shows
-/// every phase.
-const SPLIT: u32 = 64;
-const LAYERS: LayersOption = LayersOption::Count(2);
+/// A model that ships with the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModelChoice {
+    /// A convolutional network that reads a handwritten digit.
+    Digits,
+    /// A character-level GPT that goes on with a text, token by token.
+    Chargpt,
+}
 
-/// The compiled model and its inputs.
+/// A compiled model with inputs to show.
 pub struct Model {
     /// The program.
     pub program: Arc<Program>,
     /// Canonical inputs: the one that is shown, and another one.
     pub inputs: [Vec<u8>; 2],
+    /// The characters behind tokens, for a model that writes.
+    pub vocabulary: Vec<String>,
+    /// The position of a generation at which a layer is doctored.
+    pub position: Option<usize>,
 }
 
-/// Loads, compiles and measures the digits model.
-pub fn load(out: Output) -> Result<Model> {
-    let folder = tempfile::tempdir()?;
-    let file = |name: &str, bytes: &[u8]| {
-        let path = folder.path().join(name);
-        files::write(&path, bytes).map(|()| path)
-    };
-    let graph = Graph::parse(MODEL, Path::new("fixtures/digits/digits.onnx"), &Default::default())?;
-    let shape = graph.value(graph.input).shape.clone();
-    let calibration = Samples::load(&file("calibration.npz", CALIBRATION)?, &shape)?;
-    let test = Samples::load(&file("test.npz", TEST)?, &shape)?;
-    let options = Options { split: SPLIT, layers: LAYERS, ..Options::default() };
-    let compiled = narrows_compiler::compile(&graph, &calibration, &options, &mut |_| {})?;
-    let report: Report = compiled.report(&calibration, Some(&test), &Native, &mut |_| {})?;
-    let program = Arc::new(compiled.into_program());
-    let shown = hardest(&program, &test)?;
-    let inputs = [
-        encode(&program, &test.inputs[shown])?,
-        encode(&program, &test.inputs[(shown + 1) % test.inputs.len()])?,
-    ];
-
-    out.heading("1. A trained model and a real scanned digit");
-    let pixels: Vec<u8> = test.inputs[shown].iter().map(|v| (v * 255.0) as u8).collect();
-    picture::grey(&pixels, 8).iter().for_each(|row| out.line(format_args!("    {row}")));
-    out.line(dim(format!(
-        "    test image {shown}: the one that the model gets right with the least to spare"
-    )));
-    out.heading("2. Compiled to exact integers");
-    report::show(out, &report);
-    Ok(Model { program, inputs })
-}
-
-fn encode(program: &Program, sample: &[f32]) -> Result<Vec<u8>> {
-    Ok(narrows_compiler::encode_input(program, sample)?)
-}
-
-/// The test image that the program labels rightly with the smallest lead: where a small lie goes a long way.
-fn hardest(program: &Program, test: &Samples) -> Result<usize> {
-    let engine = Engine::new(program);
-    let labels = test.labels.as_ref().context("the test images have labels")?;
-    let mut best: Option<(i64, usize)> = None;
-    for (index, (sample, right)) in test.inputs.iter().zip(labels).enumerate() {
-        let outputs = engine.run(&encode(program, sample)?)?;
-        let mut values = files::integers(program.header().output.dtype, &outputs[outputs.len() - 1]);
-        if label(program, &outputs[outputs.len() - 1]) != *right {
-            continue;
-        }
-        values.sort_unstable();
-        let lead = values[values.len() - 1] - values[values.len() - 2];
-        if best.is_none_or(|(least, _)| lead < least) {
-            best = Some((lead, index));
+impl Model {
+    /// An output, as a person reads it.
+    pub fn says(&self, output: &[u8]) -> String {
+        match Answer::of(&self.program, output) {
+            Answer::Tokens(tokens) if !self.vocabulary.is_empty() => format!("{:?}", self.text(&tokens)),
+            answer => answer.to_string(),
         }
     }
-    best.map(|(_, index)| index).context("the model labels no test image rightly")
+
+    /// The text behind tokens; none for a token that there is not.
+    pub fn text(&self, tokens: &[i64]) -> String {
+        let character = |token: &i64| self.vocabulary.get(usize::try_from(*token).ok()?);
+        tokens.iter().filter_map(character).map(String::as_str).collect()
+    }
+
+    /// How to lie about an input.
+    pub fn lie(&self, input: usize, cheat: Cheat) -> Result<Arc<dyn Conduct>> {
+        match (self.position, cheat) {
+            (Some(position), Cheat::Layer) => lies::at_position(&self.program, &self.inputs[input], position),
+            _ => lies::choose(&self.program, &self.inputs[input], cheat),
+        }
+    }
+}
+
+/// Files of a model that ships inside this program, where loaders want files.
+pub struct Shipped(tempfile::TempDir);
+
+impl Shipped {
+    /// An empty folder.
+    pub fn new() -> Result<Self> {
+        Ok(Self(tempfile::tempdir()?))
+    }
+
+    /// Puts bytes where a path leads to them.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> Result<PathBuf> {
+        let path = self.0.path().join(name);
+        files::write(&path, bytes)?;
+        Ok(path)
+    }
 }

@@ -13,7 +13,6 @@ use serde_json::json;
 use super::DemoArgs;
 use super::cast::{FEE, Role, Stage};
 use super::model::Model;
-use crate::lies::label;
 use crate::output::{Output, bad, dim, ether, good, short};
 
 /// The most ticks of a scene, far above what any dispute needs.
@@ -132,9 +131,9 @@ pub async fn play(
     let fee = registered.claim_fee(&parameters).unwrap_or(Wei(0));
     out.line(format_args!("  requester: posts a job with a fee of {}", ether(FEE.0)));
     out.line(format_args!(
-        "  {}: commits to a claim, then claims label {}, trace root {}; bond {}, claim fee {}",
+        "  {}: commits to a claim, then claims {}, trace root {}; bond {}, claim fee {}",
         role.name(),
-        console::style(label(&model.program, claimed.output())).bold(),
+        console::style(model.says(claimed.output())).bold(),
         short(claimed.root()),
         ether(parameters.executor_bond.0),
         ether(fee.0),
@@ -142,7 +141,7 @@ pub async fn play(
     out.event(
         "claim",
         json!({
-            "who": role.name(), "label": label(&model.program, claimed.output()),
+            "who": role.name(), "answer": model.says(claimed.output()),
             "trace_root": claimed.root(), "claim_fee_wei": fee,
         }),
     );

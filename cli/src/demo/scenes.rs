@@ -15,7 +15,7 @@ use super::DemoArgs;
 use super::cast::{Role, Stage};
 use super::model::Model;
 use super::play::{Cast, play};
-use crate::lies::{Cheat, choose, first_fault, label};
+use crate::lies::{Cheat, first_fault};
 use crate::output::Output;
 use crate::{files, story};
 
@@ -41,7 +41,7 @@ pub async fn cheat(stage: &mut Stage, model: &Model, args: &DemoArgs, out: Outpu
     out.heading("4. A cheating executor");
     // A copied claim is an old answer to a new question; every other lie is about the picture above.
     let input = usize::from(args.cheat == Cheat::Copy);
-    let conduct = choose(&model.program, &model.inputs[input], args.cheat)?;
+    let conduct = model.lie(input, args.cheat)?;
     if args.cheat == Cheat::Copy {
         conduct.trace(&model.program, model.inputs[0].clone()).map_err(anyhow::Error::msg)?;
     }
@@ -50,8 +50,8 @@ pub async fn cheat(stage: &mut Stage, model: &Model, args: &DemoArgs, out: Outpu
     let at = first_fault(&model.program, &truth, &lie).context("the lie is no lie")?;
     let (layer, _) = model.program.layer_of(at);
     out.line(format_args!(
-        "  the truth is label {}; the lie first leaves it in layer {layer}, operator {at} ({})",
-        label(&model.program, truth.output()),
+        "  the truth is {}; the lie first leaves it in layer {layer}, operator {at} ({})",
+        model.says(truth.output()),
         model.program.operator_label(at)
     ));
     if args.served {

@@ -35,11 +35,11 @@ fn witness_bytes(call: &Call) -> usize {
         let nodes = one.root_path.len() + one.proof.0.len();
         32 * nodes + 4 * one.indices.len() + one.tiles.len()
     };
-    let whole = |one: &Witness| opened(&one.a) + opened(&one.b) + opened(&one.params);
+    let whole = |one: &Witness| [&one.a, &one.b, &one.params, &one.third].into_iter().map(opened).sum();
     match call {
         Call::Name { witness, .. } | Call::Segment { witness, .. } => whole(witness),
         Call::Refute { refutation, .. } => whole(&refutation.witness),
-        Call::Fold { params, .. } => opened(params),
+        Call::Fold { params, third, .. } => opened(params) + opened(third),
         _ => 0,
     }
 }

@@ -3,8 +3,8 @@
 use anyhow::{Context as _, Result};
 use narrows_executor::adversary::DoctoredOperator;
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 use crate::dispute::noise;
@@ -87,6 +87,7 @@ fn product(name: &'static str, dtype: DType, inner: u32, split: u32, together: u
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo: dtype.min() as i32,
         hi: dtype.max() as i32,

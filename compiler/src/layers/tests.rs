@@ -1,7 +1,7 @@
 //! Cuts worked out by hand, and every cut of small random programs tried.
 
 use narrows_program::{
-    ConstantIndex, DType, Fold, IndexMap, Operand, Operator, OperatorIndex, Params, Window,
+    ConstantIndex, DType, Finalise, Fold, IndexMap, Operand, Operator, OperatorIndex, Params, Window,
 };
 
 use super::*;
@@ -21,6 +21,7 @@ fn operator(bytes: u32, reads: &[u32]) -> Operator {
         b: source(1).map(operand),
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo: 0,
         hi: 0,

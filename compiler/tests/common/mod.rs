@@ -1,12 +1,14 @@
 //! What the tests share: a naive engine, a builder of small models, paths.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod close;
 pub mod model;
+pub mod net;
 
 use std::path::{Path, PathBuf};
 
 use narrows_compiler::Engine;
-use narrows_program::{DType, Fold, Operand, Operator, Program, Source, record};
+use narrows_program::{DType, Finalise, Fold, Operand, Operator, Program, Source, record};
 
 /// SPEC 2 read aloud, one element and one term at a time. It shares nothing with the engines.
 pub struct Naive;
@@ -57,17 +59,46 @@ fn element(op: &Operator, o: [i64; 4], tensors: &Tensors<'_>) -> Option<i64> {
     for t in 0..r0 * r1 * r2 {
         let value = term(op, o, [t / (r1 * r2), t / r2 % r1, t % r2], starts, tensors)?;
         acc = Some(match (acc, op.fold) {
+            (None, Fold::ArgMax) => (value << 24) + (1 << 24) - 1 - t,
             (None, _) => value,
             (Some(acc), Fold::Max) => acc.max(value),
+            (Some(acc), Fold::ArgMax) => acc.max((value << 24) + (1 << 24) - 1 - t),
             (Some(acc), _) => acc + value,
         });
     }
+    let acc = match op.fold {
+        Fold::ArgMax => (1 << 24) - 1 - (acc? & ((1 << 24) - 1)),
+        _ => acc?,
+    };
+    finalised(op, o, acc, tensors)
+}
+
+fn finalised(op: &Operator, o: [i64; 4], acc: i64, tensors: &Tensors<'_>) -> Option<i64> {
     let place: i64 = o.iter().zip(op.params.out).map(|(o, p)| o * i64::from(p)).sum();
     let records = tensors.program.constant(op.params.constant);
     assert_eq!(records.dtype, DType::Params);
     let (bias, m, s) = record::decode(&records.bytes.as_chunks::<16>().0[usize::try_from(place).ok()?])?;
-    let scaled = (acc? + bias) * i64::from(m) + (1i64 << (s - 1));
-    Some((scaled >> s).clamp(i64::from(op.lo), i64::from(op.hi)))
+    let requantised = |x: i64| {
+        let scaled = x * i64::from(m) + (1i64 << (s - 1));
+        (scaled >> s).clamp(i64::from(op.lo), i64::from(op.hi))
+    };
+    match &op.finalise {
+        Finalise::Requantise => Some(requantised(acc + bias)),
+        Finalise::Table(table) => {
+            let at = requantised(acc + bias) - i64::from(op.lo);
+            op.dtype.read(&tensors.program.constant(*table).bytes, usize::try_from(at).ok()?)
+        }
+        Finalise::Divide { by, lift } => {
+            let divisor = tensors.read(by, start(by, o))?;
+            assert!(divisor >= 1, "a divisor of {divisor}");
+            let quotient = ((acc << lift) + divisor / 2).div_euclid(divisor);
+            Some(requantised(quotient + bias))
+        }
+        Finalise::Root => {
+            let root = u64::try_from((acc + bias).max(0)).ok()?.isqrt();
+            Some(requantised(i64::try_from(root).ok()?))
+        }
+    }
 }
 
 fn term(op: &Operator, o: [i64; 4], t: [i64; 3], starts: (i64, i64), tensors: &Tensors<'_>) -> Option<i64> {
@@ -84,13 +115,18 @@ fn term(op: &Operator, o: [i64; 4], t: [i64; 3], starts: (i64, i64), tensors: &T
         address += v * i64::from(window.stride);
     }
     let a = if inside { tensors.read(&op.a, address)? } else { i64::from(op.pad) };
+    let row = match op.fold {
+        Fold::Gather => a.clamp(0, i64::from(op.scale_b) - 1) * i64::from(op.scale_a),
+        _ => 0,
+    };
     let b = match &op.b {
-        Some(b) => tensors.read(b, starts.1 + along(b, t))?,
+        Some(b) => tensors.read(b, starts.1 + along(b, t) + row)?,
         None => 0,
     };
     Some(match op.fold {
         Fold::Dot => a * b,
-        Fold::Sum | Fold::Max => a,
+        Fold::Sum | Fold::Max | Fold::ArgMax => a,
+        Fold::Gather => b,
         Fold::Pair => a * i64::from(op.scale_a) + b * i64::from(op.scale_b),
     })
 }

@@ -237,6 +237,7 @@ fn decode_move(selector: [u8; 4], data: &[u8]) -> Result<Call, DecodeError> {
                 operator: call.operator.into(),
                 sums: unpack_sums(&call.sums).ok_or_else(bad)?,
                 params: Box::new(take_opened(call.params).ok_or_else(bad)?),
+                third: Box::new(take_opened(call.third).ok_or_else(bad)?),
                 signature: call.signature.into(),
             }
         }

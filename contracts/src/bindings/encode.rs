@@ -178,17 +178,20 @@ fn move_calldata(call: Call) -> Vec<u8> {
             }
             .abi_encode()
         }
-        Call::Fold { posted, number, standing, seat, operator, sums, params, signature } => IGame::foldCall {
-            posted: posted.into(),
-            number,
-            standing: standing.into(),
-            seat: word(seat),
-            operator: operator.into(),
-            sums: pack_sums(&sums).into(),
-            params: (*params).into(),
-            signature: signature.into(),
+        Call::Fold { posted, number, standing, seat, operator, sums, params, third, signature } => {
+            IGame::foldCall {
+                posted: posted.into(),
+                number,
+                standing: standing.into(),
+                seat: word(seat),
+                operator: operator.into(),
+                sums: pack_sums(&sums).into(),
+                params: (*params).into(),
+                third: (*third).into(),
+                signature: signature.into(),
+            }
+            .abi_encode()
         }
-        .abi_encode(),
         Call::Segment { posted, number, standing, seat, operator, sums, index, witness } => {
             IGame::segmentCall {
                 posted: posted.into(),

@@ -146,8 +146,8 @@ impl From<Opened> for IGame::Opened {
 }
 
 impl From<Witness> for IGame::Witness {
-    fn from(Witness { a, b, params }: Witness) -> Self {
-        Self { a: a.into(), b: b.into(), params: params.into() }
+    fn from(Witness { a, b, params, third }: Witness) -> Self {
+        Self { a: a.into(), b: b.into(), params: params.into(), third: third.into() }
     }
 }
 
@@ -186,8 +186,13 @@ pub(super) fn take_opened(opened: IGame::Opened) -> Option<Opened> {
 }
 
 pub(super) fn take_witness(witness: IGame::Witness) -> Option<Witness> {
-    let IGame::Witness { a, b, params } = witness;
-    Some(Witness { a: take_opened(a)?, b: take_opened(b)?, params: take_opened(params)? })
+    let IGame::Witness { a, b, params, third } = witness;
+    Some(Witness {
+        a: take_opened(a)?,
+        b: take_opened(b)?,
+        params: take_opened(params)?,
+        third: take_opened(third)?,
+    })
 }
 
 pub(super) fn take_refutation(r: IGame::Refutation) -> Option<Box<Refutation>> {

@@ -25,6 +25,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl RpcChain {
+    fn message(&self, tx: &Transaction) -> Result<Message, ChainError> {
+        let name = tx.call.name();
+        if tx.value.0 > 0 && !tx.call.is_payable() {
+            return Err(ChainError::NotPayable { call: name });
+        }
+        let (target, data) = bindings::encode(&tx.call);
+        let to = TxKind::Call(address(self.contracts.account_of(target)));
+        Ok(Message { name, from: tx.from, to, value: tx.value, data: data.into() })
+    }
+
     fn ask<T>(&self, question: &Question<T>) -> Result<T, ChainError> {
         self.node.view(self.contracts.account_of(question.target), question)
     }
@@ -92,15 +102,22 @@ impl Chain for RpcChain {
     }
 
     fn send(&mut self, tx: Transaction) -> Result<Receipt, ChainError> {
-        let name = tx.call.name();
-        if tx.value.0 > 0 && !tx.call.is_payable() {
-            return Err(ChainError::NotPayable { call: name });
-        }
-        let (target, data) = bindings::encode(&tx.call);
-        let to = TxKind::Call(address(self.contracts.account_of(target)));
-        let message = Message { name, from: tx.from, to, value: tx.value, data: data.into() };
+        let message = self.message(&tx)?;
         let Self { node, contracts, sender, .. } = self;
         sender.send(node, message.clone(), |receipt| read(node, contracts, &message, receipt))
+    }
+
+    fn send_all(&mut self, txs: Vec<Transaction>) -> Vec<Result<Receipt, ChainError>> {
+        let messages: Vec<_> = txs.iter().map(|tx| self.message(tx)).collect();
+        let Self { node, contracts, sender, .. } = self;
+        let good = messages.iter().filter_map(|message| message.as_ref().ok().cloned()).collect();
+        let mut sent = sender
+            .send_all(node, good, |message, receipt| read(node, contracts, message, receipt))
+            .into_iter();
+        let answer = |message: Result<Message, ChainError>| {
+            message.and_then(|_| sent.next().expect("every message is answered for"))
+        };
+        messages.into_iter().map(answer).collect()
     }
 
     fn events_from(&self, cursor: u64) -> Result<Vec<LoggedEvent>, ChainError> {

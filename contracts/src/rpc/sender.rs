@@ -16,11 +16,11 @@ use super::fees::gas_limit;
 use super::flight::{Flight, Place};
 use super::node::{Message, Node};
 use super::types::TxReceipt;
-use crate::ChainError;
 use crate::bindings::address;
+use crate::{ChainError, MAX_TOGETHER};
 
 /// The most transactions whose end is not known that are kept; no node runs so many at once.
-const MAX_FLIGHTS: usize = 64;
+const MAX_FLIGHTS: usize = MAX_TOGETHER;
 /// The most transactions of an account that may be on their way at once: more is nonsense.
 const MAX_PENDING: u64 = 1024;
 /// How often in a row, beside for how long, a nonce must be used up and no receipt to be had, before another is believed
@@ -60,6 +60,37 @@ impl Sender {
             self.flights.push(flight);
         }
         result
+    }
+
+    /// Sends several, all on their way before the first is waited for; each is answered for as by [`Sender::send`].
+    pub fn send_all<T>(
+        &mut self,
+        node: &Node,
+        messages: Vec<Message>,
+        mut read: impl FnMut(&Message, TxReceipt) -> Result<T, ChainError>,
+    ) -> Vec<Result<T, ChainError>> {
+        let launched: Vec<_> = messages.iter().map(|message| self.launch(node, message)).collect();
+        let land = |(message, launched): (Message, Result<(), ChainError>)| {
+            launched?;
+            self.send(node, message.clone(), |receipt| read(&message, receipt))
+        };
+        messages.into_iter().zip(launched).map(land).collect()
+    }
+
+    /// Hands a message over without waiting for it. When there is no room for it, it is begun once it is waited for.
+    fn launch(&mut self, node: &Node, message: &Message) -> Result<(), ChainError> {
+        let held = self.flights.iter().any(|flight| flight.message == *message);
+        if held || self.flights.len() == MAX_FLIGHTS {
+            return Ok(());
+        }
+        let mut flight = self.begin(node, message.clone())?;
+        let handed = flight.hand_over(node);
+        // Its answer may be lost: then the transaction may not be.
+        if flight.handed {
+            self.flights.push(flight);
+            return Ok(());
+        }
+        handed
     }
 
     /// Finds the place, the gas and the price of a new transaction. What would be refused is refused here, at no cost.

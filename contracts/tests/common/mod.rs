@@ -6,8 +6,8 @@ use narrows_bisection::{Account, BlockTime, Call, ClaimId, Event, JobId, Paramet
 use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree, keccak};
 use narrows_contracts::{Chain, ChainError, EmbeddedChain, Receipt, Transaction};
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 pub const REQUESTER: Account = Account([0x11; 20]);
@@ -46,6 +46,7 @@ pub fn program() -> Program {
         }),
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(1), out: [0; 4] },
         lo: -128,
         hi: 127,

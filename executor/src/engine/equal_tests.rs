@@ -2,7 +2,7 @@
 //! a seed, which failures print.
 
 use narrows_program::{
-    Constant, ConstantIndex, Fold, IndexMap, Meta, Operand, Operator, Params, ProgramParts, Source,
+    Constant, ConstantIndex, Finalise, Fold, IndexMap, Meta, Operand, Operator, Params, ProgramParts, Source,
     TensorType, Window, record,
 };
 use proptest::prelude::*;
@@ -10,10 +10,10 @@ use proptest::prelude::*;
 use super::*;
 
 /// Numbers drawn from a seed.
-struct Draw(u64);
+pub(super) struct Draw(pub u64);
 
 impl Draw {
-    fn word(&mut self) -> u64 {
+    pub fn word(&mut self) -> u64 {
         // splitmix64
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -21,16 +21,16 @@ impl Draw {
         z ^ (z >> 31)
     }
 
-    fn upto(&mut self, most: u64) -> u64 {
+    pub fn upto(&mut self, most: u64) -> u64 {
         self.word() % (most + 1)
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.upto(from.len() as u64 - 1) as usize]
     }
 
     /// Bytes of a tensor: any values, or extremes, or the least value alone.
-    fn bytes(&mut self, dtype: DType, elements: usize) -> Vec<u8> {
+    pub fn bytes(&mut self, dtype: DType, elements: usize) -> Vec<u8> {
         let kind = self.upto(3);
         let (least, greatest) = (dtype.min(), dtype.max());
         let mut out = Vec::new();
@@ -47,7 +47,7 @@ impl Draw {
     }
 
     /// A record for accumulators up to `acc`, legal; at the limits of m, s and the bias now and then.
-    fn record(&mut self, acc: u128) -> [u8; 16] {
+    pub fn record(&mut self, acc: u128) -> [u8; 16] {
         const BOUND: u128 = 1 << 62;
         let s = match self.upto(5) {
             0 => 1,
@@ -84,6 +84,7 @@ impl Draw {
             b: None,
             scale_a: 0,
             scale_b: 0,
+            finalise: Finalise::Requantise,
             params: Params { constant: ConstantIndex(0), out: [0, 0, each, 1] },
             lo: 0,
             hi: 0,
@@ -199,6 +200,7 @@ impl Draw {
                 b: None,
                 scale_a: 0,
                 scale_b: 0,
+                finalise: Finalise::Requantise,
                 params: Params { constant: ConstantIndex(0), out: [0; 4] },
                 lo: self.pick(&[-128, 0, 0]),
                 hi: 127,
@@ -242,9 +244,10 @@ fn legal(mut parts: ProgramParts) -> Option<Program> {
     })
 }
 
-fn config() -> ProptestConfig {
+pub(super) fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
-    ProptestConfig { cases: default.cases.max(1000), failure_persistence: None, ..default }
+    let cases = default.cases.max(1000);
+    ProptestConfig { cases, max_global_rejects: 2 * cases, failure_persistence: None, ..default }
 }
 
 proptest! {

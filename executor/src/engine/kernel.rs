@@ -17,15 +17,19 @@ pub(super) fn block(a: DType, b: DType) -> Option<usize> {
 }
 
 /// Sum of a * b over the slices, which have the same length; in blocks of `block` products in 32 bits, or in 64 bits.
+#[inline(always)]
 pub(super) fn dot<A: Element, B: Element>(a: &[A], b: &[B], block: Option<usize>) -> i64 {
     let Some(block) = block else {
-        // Legality bounds the sum of all magnitudes by 2^62.
-        return a.iter().zip(b).fold(0i64, |sum, (a, b)| sum.wrapping_add(wide(*a, *b)));
+        // Legality bounds the sum of all magnitudes by 2^62; past a doctored trace's first fault it may wrap.
+        let product = |(a, b): (&A, &B)| {
+            if A::SHORT && B::SHORT { i64::from(narrow(*a, *b)) } else { wide(*a, *b) }
+        };
+        return a.iter().zip(b).map(product).fold(0i64, |sum, product| sum.wrapping_add(product));
     };
     let blocks = a.chunks(block).zip(b.chunks(block));
     blocks
         .map(|(a, b)| i64::from(a.iter().zip(b).fold(0i32, |sum, (a, b)| sum.wrapping_add(narrow(*a, *b)))))
-        .sum()
+        .fold(0i64, |sum, part| sum.wrapping_add(part))
 }
 
 /// Rows that [`dot4`] takes at once.

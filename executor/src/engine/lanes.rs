@@ -3,45 +3,42 @@
 
 use narrows_program::{DType, Fold};
 
-use super::arch::Kernel;
-use super::finish::{Accumulator, finish, tame, tasks};
-use super::plan::Planned;
+use super::arch::Work;
+use super::finish::{Accumulator, At, Ending, tame};
+use super::plan::{End, Map, Planned};
 use super::span::{Span, dot, row_coordinates};
+use super::tasks::tasks;
 use super::values::{Element, View, with_view};
 
 /// Lanes that are computed at once: their accumulators stay in the first cache.
 const LANES: usize = 512;
 
-/// Evaluates `operator` into `out`. `narrow`: accumulators provably fit 32 bits.
-pub(super) fn run(
-    kernel: Kernel,
-    operator: &Planned,
-    a: View<'_>,
-    b: Option<View<'_>>,
-    narrow: bool,
-    out: &mut [u8],
-) {
+/// Evaluates the ending's operator into `out`. `narrow`: accumulators provably fit 32 bits.
+pub(super) fn run(ending: Ending<'_>, a: View<'_>, b: Option<View<'_>>, narrow: bool, out: &mut [u8]) {
     if let (View::I8(a), Some(View::I8(b))) = (a, b)
-        && pairs(kernel, operator, a, b, out)
+        && pairs(ending, a, b, out)
     {
         return;
     }
     with_view!(a, a => match (b, narrow) {
-        (None, true) => single::<_, i32>(kernel, operator, a, out),
-        (None, false) => single::<_, i64>(kernel, operator, a, out),
-        (Some(b), true) => with_view!(b, b => double::<_, _, i32>(kernel, operator, a, b, out)),
-        (Some(b), false) => with_view!(b, b => double::<_, _, i64>(kernel, operator, a, b, out)),
+        (None, true) => single::<_, i32>(ending, a, out),
+        (None, false) => single::<_, i64>(ending, a, out),
+        (Some(b), true) => with_view!(b, b => double::<_, _, i32>(ending, a, b, out)),
+        (Some(b), false) => with_view!(b, b => double::<_, _, i64>(ending, a, b, out)),
     });
 }
 
 /// Evaluates a sum of two 8-bit tensors that stand as the output does, with one record, if the operator is one; says
 /// whether it was.
-fn pairs(kernel: Kernel, operator: &Planned, a: &[[u8; 1]], b: &[[u8; 1]], out: &mut [u8]) -> bool {
+fn pairs(ending: Ending<'_>, a: &[[u8; 1]], b: &[[u8; 1]], out: &mut [u8]) -> bool {
+    let (kernel, operator) = (ending.kernel, ending.operator);
     let b_map = operator.b.as_ref().map(|b| b.map);
     let plain = operator.fold == Fold::Pair
         && operator.dtype == DType::I8
         && operator.tame
+        && matches!(operator.end, End::Requantise)
         && operator.out[..3] == [1; 3]
+        && !(operator.windowed(0) || operator.windowed(1))
         && operator.params[3] == 0
         && operator.a.map.out[3] == 1
         && b_map.is_some_and(|map| map.out[3] == 1);
@@ -55,13 +52,8 @@ fn pairs(kernel: Kernel, operator: &Planned, a: &[[u8; 1]], b: &[[u8; 1]], out: 
         let range = first..first + out.len();
         let (a, b) = (&a[range.clone()], &b[range]);
         let done = kernel.pair_alike([a, b], (operator.scale_a, operator.scale_b), record, clip, out);
-        kernel.vectorize(|| {
-            for ((a, b), out) in a[done..].iter().zip(&b[done..]).zip(&mut out[done..]) {
-                let scaled = |v: u8, scale: i32| i32::from(v.cast_signed()).wrapping_mul(scale);
-                let acc = scaled(*a, operator.scale_a).wrapping_add(scaled(*b, operator.scale_b));
-                *out = tame(acc, record, clip) as u8;
-            }
-        });
+        let [a, b] = [&a[done..], &b[done..]];
+        kernel.vectorize(Pairs { operator, a, b, record, clip, out: &mut out[done..] });
     });
     true
 }
@@ -71,99 +63,217 @@ fn load<T: Element, S: Accumulator>(value: T) -> S {
     S::from(value.get())
 }
 
+/// What [`pairs`] computes, one element after another.
+struct Pairs<'a> {
+    operator: &'a Planned,
+    a: &'a [u8],
+    b: &'a [u8],
+    record: (i32, i64, u32),
+    clip: (i32, i32),
+    out: &'a mut [u8],
+}
+
+impl Work for Pairs<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let (scale_a, scale_b) = (self.operator.scale_a, self.operator.scale_b);
+        for ((a, b), out) in self.a.iter().zip(self.b).zip(self.out) {
+            let scaled = |v: u8, scale: i32| i32::from(v.cast_signed()).wrapping_mul(scale);
+            *out = tame(scaled(*a, scale_a).wrapping_add(scaled(*b, scale_b)), self.record, self.clip) as u8;
+        }
+    }
+}
+
 /// Folds of operand a alone.
-fn single<A: Element, S: Accumulator>(kernel: Kernel, operator: &Planned, a: &[A], out: &mut [u8]) {
-    let step = operator.a.map.out[3];
+fn single<A: Element, S: Accumulator>(ending: Ending<'_>, a: &[A], out: &mut [u8]) {
+    let operator = ending.operator;
     match operator.fold {
-        Fold::Max => fold(kernel, operator, out, S::from(operator.pad), |acc, at, _| {
-            each(acc, a, at, step, |acc, a| *acc = (*acc).max(load(a)));
-        }),
-        Fold::Sum => fold(kernel, operator, out, S::from(0), |acc, at, _| {
-            each(acc, a, at, step, |acc, a| *acc = acc.plus(load(a)));
-        }),
-        Fold::Dot | Fold::Pair => unreachable!("legality: this fold has a b"),
+        Fold::Max => fold(ending, out, S::from(operator.pad), Greatest { operator, a }),
+        Fold::Sum => fold(ending, out, S::from(0), Sum { operator, a }),
+        Fold::ArgMax => unreachable!("the plan has an argmax run by terms"),
+        Fold::Dot | Fold::Pair | Fold::Gather => unreachable!("legality: this fold has a b"),
     }
 }
 
 /// Folds of operands a and b.
-fn double<A: Element, B: Element, S: Accumulator>(
-    kernel: Kernel,
-    operator: &Planned,
-    a: &[A],
-    b: &[B],
-    out: &mut [u8],
-) {
-    let steps = (operator.a.map.out[3], operator.b.as_ref().expect("this fold has a b").map.out[3]);
+fn double<A: Element, B: Element, S: Accumulator>(ending: Ending<'_>, a: &[A], b: &[B], out: &mut [u8]) {
+    let operator = ending.operator;
+    let map = operator.b.as_ref().expect("this fold has a b").map;
+    let two = Two { operator, a, b, map };
     match operator.fold {
-        Fold::Dot => fold(kernel, operator, out, S::from(0), |acc, a_at, b_at| {
-            each2(acc, (a, a_at, steps.0), (b, b_at, steps.1), |acc, a, b| {
-                *acc = acc.plus(load::<_, S>(a).times(load(b)));
-            });
-        }),
-        Fold::Pair => {
-            let (scale_a, scale_b) = (S::from(operator.scale_a), S::from(operator.scale_b));
-            fold(kernel, operator, out, S::from(0), |acc, a_at, b_at| {
-                each2(acc, (a, a_at, steps.0), (b, b_at, steps.1), |acc, a, b| {
-                    *acc = load::<_, S>(a).times(scale_a).plus(load::<_, S>(b).times(scale_b));
-                });
-            });
-        }
-        Fold::Sum | Fold::Max => unreachable!("legality: this fold has no b"),
+        Fold::Dot => fold(ending, out, S::from(0), Dot(two)),
+        Fold::Pair => fold(ending, out, S::from(0), Pair(two)),
+        Fold::Gather => fold(ending, out, S::from(0), Gather(two)),
+        Fold::Sum | Fold::Max | Fold::ArgMax => unreachable!("legality: this fold has no b"),
     }
 }
 
-/// Runs `term(accumulators, address in a, address in b)` for every inside term, and finishes.
-fn fold<S: Accumulator>(
-    kernel: Kernel,
-    operator: &Planned,
-    out: &mut [u8],
-    start: S,
-    term: impl Fn(&mut [S], usize, usize) + Sync,
-) {
-    tasks(operator, operator.out[3], LANES, out, |first, out| {
-        kernel.vectorize(|| task(kernel, operator, first, out, start, &term));
+/// The terms of lanes.
+trait Terms<S>: Sync {
+    /// Whether the accumulators begin with a value; otherwise a single term overwrites them.
+    const FROM_START: bool;
+
+    /// Folds all terms into the accumulators of neighbouring lanes, the first of which is at `o`.
+    fn fold(&self, acc: &mut [S], o: [usize; 4]);
+}
+
+/// Runs a body for every inside term at coordinates `o`, with its address in a and its steps (t0, t1, t2).
+macro_rules! for_terms {
+    ($operator:expr, $o:expr, |$at:ident, $t:ident| $body:expr) => {
+        if let Some(span) = Span::new($operator, $o) {
+            for t0 in span.t0.0..span.t0.1 {
+                for t1 in span.t1.0..span.t1.1 {
+                    let run =
+                        span.address + (t0 - span.t0.0) * span.step[0] + (t1 - span.t1.0) * span.step[1];
+                    for t2 in 0..$operator.red[2] {
+                        let ($at, $t) = (run + t2 * span.step[2], [t0, t1, t2]);
+                        $body
+                    }
+                }
+            }
+        }
+    };
+}
+
+struct Greatest<'a, A> {
+    operator: &'a Planned,
+    a: &'a [A],
+}
+
+impl<A: Element, S: Accumulator> Terms<S> for Greatest<'_, A> {
+    const FROM_START: bool = true;
+
+    #[inline(always)]
+    fn fold(&self, acc: &mut [S], o: [usize; 4]) {
+        let step = self.operator.a.map.out[3];
+        for_terms!(self.operator, o, |at, _t| {
+            each(acc, self.a, at, step, |acc, a| *acc = (*acc).max(load(a)));
+        });
+    }
+}
+
+struct Sum<'a, A> {
+    operator: &'a Planned,
+    a: &'a [A],
+}
+
+impl<A: Element, S: Accumulator> Terms<S> for Sum<'_, A> {
+    const FROM_START: bool = true;
+
+    #[inline(always)]
+    fn fold(&self, acc: &mut [S], o: [usize; 4]) {
+        let step = self.operator.a.map.out[3];
+        for_terms!(self.operator, o, |at, _t| each(acc, self.a, at, step, |acc, a| *acc = acc.plus(load(a))));
+    }
+}
+
+/// Two operands, and the second's map.
+struct Two<'a, A, B> {
+    operator: &'a Planned,
+    a: &'a [A],
+    b: &'a [B],
+    map: Map,
+}
+
+struct Dot<'a, A, B>(Two<'a, A, B>);
+
+impl<A: Element, B: Element, S: Accumulator> Terms<S> for Dot<'_, A, B> {
+    const FROM_START: bool = true;
+
+    #[inline(always)]
+    fn fold(&self, acc: &mut [S], o: [usize; 4]) {
+        let Two { operator, a, b, map } = &self.0;
+        let (a_step, b_step) = (operator.a.map.out[3], map.out[3]);
+        let first = map.base + dot(&o, &map.out);
+        for_terms!(operator, o, |at, t| {
+            let b_at = first + t[0] * map.red[0] + t[1] * map.red[1] + t[2] * map.red[2];
+            each2(acc, (a, at, a_step), (b, b_at, b_step), |acc, a, b| {
+                *acc = acc.plus(load::<_, S>(a).times(load(b)));
+            });
+        });
+    }
+}
+
+struct Pair<'a, A, B>(Two<'a, A, B>);
+
+impl<A: Element, B: Element, S: Accumulator> Terms<S> for Pair<'_, A, B> {
+    const FROM_START: bool = false;
+
+    #[inline(always)]
+    fn fold(&self, acc: &mut [S], o: [usize; 4]) {
+        let Two { operator, a, b, map } = &self.0;
+        let (scale_a, scale_b) = (S::from(operator.scale_a), S::from(operator.scale_b));
+        let (a_step, b_step) = (operator.a.map.out[3], map.out[3]);
+        let b_at = map.base + dot(&o, &map.out);
+        match Span::new(operator, o) {
+            Some(span) => each2(acc, (a, span.address, a_step), (b, b_at, b_step), |acc, a, b| {
+                *acc = load::<_, S>(a).times(scale_a).plus(load::<_, S>(b).times(scale_b));
+            }),
+            // A missed a is the pad of a pair, 0.
+            None => each(acc, b, b_at, b_step, |acc, b| *acc = load::<_, S>(b).times(scale_b)),
+        }
+    }
+}
+
+struct Gather<'a, A, B>(Two<'a, A, B>);
+
+impl<A: Element, B: Element, S: Accumulator> Terms<S> for Gather<'_, A, B> {
+    const FROM_START: bool = false;
+
+    #[inline(always)]
+    fn fold(&self, acc: &mut [S], o: [usize; 4]) {
+        let Two { operator, a, b, map } = &self.0;
+        // Legality: a row's step is not negative, and there is a row. Whatever the index, the row is one of them.
+        let (row, rows) = (operator.scale_a as usize, operator.scale_b);
+        let place = |index: A| index.get().clamp(0, rows - 1) as usize * row;
+        let (a_step, b_step) = (operator.a.map.out[3], map.out[3]);
+        let a_at = operator.a.map.base + dot(&o, &operator.a.map.out);
+        let b_at = map.base + dot(&o, &map.out);
+        if a_step == 0 || acc.len() == 1 {
+            return each(acc, b, b_at + place(a[a_at]), b_step, |acc, b| *acc = load(b));
+        }
+        for (i, acc) in acc.iter_mut().enumerate() {
+            *acc = load(b[b_at + i * b_step + place(a[a_at + i * a_step])]);
+        }
+    }
+}
+
+/// Evaluates lanes by their terms, and ends them.
+fn fold<S: Accumulator>(ending: Ending<'_>, out: &mut [u8], start: S, terms: impl Terms<S>) {
+    tasks(ending.operator, ending.operator.out[3], LANES, out, |first, out| {
+        ending.kernel.vectorize(Task { ending: &ending, terms: &terms, start, first, out });
     });
 }
 
-#[inline(always)]
-fn task<S: Accumulator>(
-    kernel: Kernel,
-    operator: &Planned,
-    first: usize,
-    out: &mut [u8],
+/// A piece of the output, from element `first` on.
+struct Task<'a, S, T> {
+    ending: &'a Ending<'a>,
+    terms: &'a T,
     start: S,
-    term: &impl Fn(&mut [S], usize, usize),
-) {
-    let (width, count) = (operator.out[3], out.len() / operator.dtype.bytes());
-    let mut lanes = [start; LANES];
-    let mut done = 0;
-    while done < count {
-        let (row, from) = ((first + done) / width, (first + done) % width);
-        let acc = &mut lanes[..LANES.min(width - from).min(count - done)];
-        let [o0, o1, o2] = row_coordinates(&operator.out, row);
-        let o = [o0, o1, o2, from];
-        acc.fill(start);
-        terms(operator, o, |a, b| term(acc, a, b));
-        let params = dot(&o, &operator.params);
-        let bytes = operator.dtype.bytes();
-        finish(kernel, operator, acc, params, &mut out[done * bytes..][..acc.len() * bytes]);
-        done += acc.len();
-    }
+    first: usize,
+    out: &'a mut [u8],
 }
 
-/// Calls `term(address in a, address in b)` for every inside term at `o`; the address in b is 0 if there is no b.
-#[inline(always)]
-fn terms(operator: &Planned, o: [usize; 4], mut term: impl FnMut(usize, usize)) {
-    let Some(span) = Span::new(operator, o) else { return };
-    let (b, b_red) =
-        operator.b.as_ref().map_or((0, [0; 3]), |b| (b.map.base + dot(&o, &b.map.out), b.map.red));
-    for t0 in span.t0.0..span.t0.1 {
-        for t1 in span.t1.0..span.t1.1 {
-            let a = span.address + (t0 - span.t0.0) * span.step[0] + (t1 - span.t1.0) * span.step[1];
-            let b = b + t0 * b_red[0] + t1 * b_red[1];
-            for t2 in 0..operator.red[2] {
-                term(a + t2 * span.step[2], b + t2 * b_red[2]);
+impl<S: Accumulator, T: Terms<S>> Work for Task<'_, S, T> {
+    #[inline(always)]
+    fn run(self) {
+        let operator = self.ending.operator;
+        let bytes = operator.width;
+        let (width, count) = (operator.out[3], self.out.len() / bytes);
+        let mut lanes = [self.start; LANES];
+        let mut done = 0;
+        while done < count {
+            let (row, from) = ((self.first + done) / width, (self.first + done) % width);
+            let acc = &mut lanes[..LANES.min(width - from).min(count - done)];
+            let [o0, o1, o2] = row_coordinates(&operator.out, row);
+            let o = [o0, o1, o2, from];
+            if T::FROM_START {
+                acc.fill(self.start);
             }
+            self.terms.fold(acc, o);
+            let at = At::new(operator, &o);
+            self.ending.write(acc, at, &mut self.out[done * bytes..][..acc.len() * bytes]);
+            done += acc.len();
         }
     }
 }
@@ -196,6 +306,10 @@ fn each2<S, A: Element, B: Element>(
         (1, 0) => {
             let b = b[b_at];
             acc.iter_mut().zip(&a[a_at..a_at + len]).for_each(|(acc, a)| combine(acc, *a, b));
+        }
+        (0, 1) => {
+            let a = a[a_at];
+            acc.iter_mut().zip(&b[b_at..b_at + len]).for_each(|(acc, b)| combine(acc, a, *b));
         }
         _ => {
             let lanes = acc.iter_mut().enumerate();

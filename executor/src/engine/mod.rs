@@ -1,10 +1,11 @@
 //! The native engine: evaluates a whole program, bit for bit as SPEC 2 says.
 //!
-//! A plan is built once for a program. An operator then runs in one of three ways, all exact and all parallel over the
+//! A plan is built once for a program. An operator then runs in one of four ways, all exact and all parallel over the
 //! output: *gemm* (a product of matrices, by tiles in the kernel's instructions), *rows* (a dot product whose a-terms
-//! serve several outputs: gathered once, then multiplied with contiguous rows of b) and *lanes* (everything else:
-//! neighbouring outputs side by side, one term at a time). Rows and lanes are portable and define the answer; gemm
-//! needs a [`Kernel`] of this CPU and gives the same bytes.
+//! serve several outputs: gathered once, then multiplied with contiguous rows of b), *reduce* (a fold of neighbouring
+//! terms, side by side, one output at a time) and *lanes* (everything else: neighbouring outputs side by side, one term
+//! at a time). All but gemm are portable and define the answer; gemm needs a [`Kernel`] of this CPU and gives the same
+//! bytes.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -14,24 +15,34 @@
 //! | `arch` | what depends on the CPU, and all unsafe code |
 //! | `pack` | copies of operand b in the order in which rows and lanes read it |
 //! | `span` | the terms inside the windows, and where they stand |
-//! | `rows`, `lanes` | the portable ways |
+//! | `rows`, `reduce`, `lanes` | the portable ways |
 //! | `kernel` | products of slices |
-//! | `finish` | requantisation and canonical bytes |
+//! | `finish` | requantisation, tables, divisions, roots, and canonical bytes |
+//! | `divide` | floor division by a shared divisor |
+//! | `merge`, `tasks` | fewer and longer dimensions; pieces of an output for threads |
 
 mod arch;
+mod divide;
 mod finish;
 mod gemm;
 mod kernel;
 mod lanes;
+mod merge;
 mod pack;
 mod plan;
+mod reduce;
 mod rows;
 mod span;
+mod tasks;
 mod values;
 mod workspace;
 
 #[cfg(test)]
 mod equal_tests;
+#[cfg(test)]
+mod naive;
+#[cfg(test)]
+mod operator_tests;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +52,7 @@ use arch::Drive;
 pub use arch::Kernel;
 #[cfg(target_arch = "x86_64")]
 pub use arch::{Avx2, Avx512};
+use finish::Ending;
 use gemm::Gemm;
 use plan::{Place, Plan, Planned, Way};
 use values::{View, with_view};
@@ -157,7 +169,7 @@ impl Engine {
         let operators = &self.plan.operators;
         let mut scratch = self.pool.take(&self.plan)?;
         let mut outputs: Vec<Vec<u8>> = Vec::with_capacity(operators.len());
-        // Whether an output keeps what its operator's clip promises; a hook may break it.
+        // Whether an output is as its operator promises, not negative; a hook may break it.
         let mut clipped = vec![true; operators.len()];
         for (position, operator) in operators.iter().enumerate() {
             let index = OperatorIndex(position as u32);
@@ -202,10 +214,11 @@ impl Engine {
             Place::Output(earlier) => outputs(earlier),
         };
         let unsigned = match operator.a.source {
-            Place::Output(earlier) => self.plan.operators[earlier].lo >= 0 && clipped(earlier),
+            Place::Output(earlier) => self.plan.operators[earlier].positive && clipped(earlier),
             Place::Input | Place::Constant(_) => false,
         };
-        Operands { a: read(operator.a.source), b: operator.b.as_ref().map(|b| read(b.source)), unsigned }
+        let b = operator.b.as_ref().map(|b| read(b.source));
+        Operands { a: read(operator.a.source), b, third: operator.third().map(read), unsigned }
     }
 
     /// Writes the canonical output of operator `index` for these operands.
@@ -222,10 +235,12 @@ impl Engine {
         };
         let copy = packed.as_ref().or(operator.packed.as_ref());
         let b = b.map(|(b, bytes)| View::new(b.dtype, copy.map_or(bytes, |copy| copy)));
+        let ending = Ending::new(self.kernel, operator, operands.third);
         match (&operator.way, b) {
-            (Way::Rows { block }, Some(b)) => with_view!(b, b => rows::run(operator, a, b, *block, out)),
+            (Way::Rows { block }, Some(b)) => with_view!(b, b => rows::run(ending, a, b, *block, out)),
             (Way::Rows { .. }, None) => unreachable!("only a dot product runs by rows, and it has a b"),
-            (Way::Lanes { narrow }, b) => lanes::run(self.kernel, operator, a, b, *narrow, out),
+            (Way::Lanes { narrow }, b) => lanes::run(ending, a, b, *narrow, out),
+            (Way::Reduce { block }, b) => reduce::run(ending, a, b, *block, out),
             (Way::Gemm(_), _) => unreachable!("products ran above"),
         }
     }
@@ -242,7 +257,7 @@ impl Engine {
         let weights = match (&gemm.weights, live, &operator.b, operands.b) {
             (Some(weights), ..) => weights,
             (None, Some(live), Some(b), Some(bytes)) => {
-                gemm.packing.fill(View::new(b.dtype, bytes), live);
+                gemm.packing.fill(self.kernel, View::new(b.dtype, bytes), live);
                 live
             }
             _ => unreachable!("a product has a b, packed or with room to be"),
@@ -256,7 +271,8 @@ impl Engine {
             room
         };
         let shifted = change == gemm::Change::Shifted;
-        Drive { kernel: self.kernel, operator, gemm, a, shifted, weights }.run(out);
+        let ending = Ending::new(self.kernel, operator, operands.third);
+        Drive { ending, gemm, a, shifted, weights }.run(out);
     }
 }
 
@@ -264,6 +280,8 @@ impl Engine {
 struct Operands<'a> {
     a: &'a [u8],
     b: Option<&'a [u8]>,
+    /// The table or the divisors.
+    third: Option<&'a [u8]>,
     /// Whether no byte of a is negative.
     unsigned: bool,
 }

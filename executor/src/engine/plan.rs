@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use narrows_program::{ConstantIndex, DType, Fold, IndexMap, Operator, Program, Source, TensorType};
+use narrows_program::{
+    ConstantIndex, DType, Finalise, Fold, IndexMap, Operator, Program, Source, TensorType,
+};
 
 use super::arch::Kernel;
 use super::gemm::Gemm;
 use super::kernel;
 use super::pack::{Order, Pack};
 use super::values::{Records, View};
+
+/// Neighbouring terms that are worth being folded side by side.
+const LEAST_RUN: usize = 8;
 
 /// A tensor, by what makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +53,20 @@ pub(super) struct Operand {
     pub map: Map,
 }
 
+/// How an operator's elements end (SPEC 2.3).
+#[derive(Debug, Clone, Copy)]
+pub(super) enum End {
+    Requantise,
+    /// By a table of the output's type.
+    Table(Place),
+    /// Divided by an element of `by`, after a lift of so many bits.
+    Divide {
+        by: Operand,
+        lift: u32,
+    },
+    Root,
+}
+
 /// How an operator runs.
 #[derive(Debug, Clone)]
 pub(super) enum Way {
@@ -56,6 +75,8 @@ pub(super) enum Way {
     Rows { block: Option<usize> },
     /// Outputs that differ in o3 side by side. `narrow`: an element's accumulator provably fits 32 bits.
     Lanes { narrow: bool },
+    /// One output after another, its terms side by side; products are summed as `Rows` does.
+    Reduce { block: Option<usize> },
     /// A product of matrices, in the kernel's tiles.
     Gemm(Arc<Gemm>),
 }
@@ -65,6 +86,8 @@ pub(super) enum Way {
 pub(super) struct Planned {
     pub fold: Fold,
     pub dtype: DType,
+    /// Bytes of an output element.
+    pub width: usize,
     pub out: [usize; 4],
     pub red: [usize; 3],
     pub terms: usize,
@@ -76,14 +99,17 @@ pub(super) struct Planned {
     pub scale_b: i32,
     pub records: Arc<Records>,
     pub params: [usize; 4],
+    pub end: End,
     pub lo: i64,
     pub hi: i64,
+    /// Whether no output is negative.
+    pub positive: bool,
     pub way: Way,
     /// How operand b is copied before the operator reads it; its map then speaks of the copy.
     pub pack: Option<Pack>,
     /// The copy, if b is a constant.
     pub packed: Option<Vec<u8>>,
-    /// Whether accumulators, multipliers and quotients all fit 32 bits, their signs included.
+    /// Whether accumulators, multipliers and what is clamped all fit 32 bits, their signs included.
     pub tame: bool,
 }
 
@@ -118,6 +144,14 @@ impl Plan {
                 Place::Constant(index) => Some(View::new(constant(index).dtype, &constant(index).bytes)),
                 Place::Input | Place::Output(_) => None,
             };
+            operator.positive = match operator.end {
+                End::Table(Place::Constant(index)) => {
+                    let table = constant(index);
+                    (0..elements(Place::Constant(index)))
+                        .all(|entry| table.dtype.read(&table.bytes, entry).is_some_and(|entry| entry >= 0))
+                }
+                _ => operator.lo >= 0,
+            };
             operator.choose(kernel, elements, values);
             if let (Some(pack), Some(b)) = (&operator.pack, &operator.b)
                 && let Some(view) = values(b.source)
@@ -149,19 +183,26 @@ impl Planned {
             red_step: i64::from(w.red_step),
             offset: i64::from(w.offset),
         };
+        let place = |source: Source| match source {
+            Source::Input => Place::Input,
+            Source::Constant(index) => Place::Constant(index.0 as usize),
+            Source::Operator(index) => Place::Output(index.0 as usize),
+        };
         let operand = |operand: &narrows_program::Operand| {
             let IndexMap { base, out, red } = operand.map;
             let map = Map { base: base as usize, out: wide(out), red: wide(red) };
-            let source = match operand.source {
-                Source::Input => Place::Input,
-                Source::Constant(index) => Place::Constant(index.0 as usize),
-                Source::Operator(index) => Place::Output(index.0 as usize),
-            };
-            Operand { source, dtype: operand.dtype, map }
+            Operand { source: place(operand.source), dtype: operand.dtype, map }
+        };
+        let end = match &op.finalise {
+            Finalise::Requantise => End::Requantise,
+            Finalise::Table(table) => End::Table(place(Source::Constant(*table))),
+            Finalise::Divide { by, lift } => End::Divide { by: operand(by), lift: u32::from(*lift) },
+            Finalise::Root => End::Root,
         };
         let mut operator = Self {
             fold: op.fold,
             dtype: op.dtype,
+            width: op.dtype.bytes(),
             out: wide(op.out),
             red: wide(op.red),
             terms: op.terms() as usize,
@@ -173,8 +214,10 @@ impl Planned {
             scale_b: op.scale_b,
             records,
             params: wide(op.params.out),
+            end,
             lo: i64::from(op.lo),
             hi: i64::from(op.hi),
+            positive: false,
             way: Way::Lanes { narrow: false },
             pack: None,
             packed: None,
@@ -182,30 +225,6 @@ impl Planned {
         };
         operator.merge();
         operator
-    }
-
-    /// Joins output dimensions to the innermost one where every operand walks through them evenly. The row-major order
-    /// of elements stays: all dimensions between the joined ones are 1.
-    fn merge(&mut self) {
-        for axis in (0..3).rev() {
-            let windowed = axis < 2 && self.windows[axis].limit > 0;
-            if windowed {
-                return;
-            }
-            if self.out[axis] == 1 {
-                continue;
-            }
-            let inner = self.out[3];
-            let mut strides: Vec<&mut [usize; 4]> = vec![&mut self.a.map.out, &mut self.params];
-            strides.extend(self.b.as_mut().map(|b| &mut b.map.out));
-            if inner == 1 {
-                strides.iter_mut().for_each(|s| s[3] = s[axis]);
-            } else if strides.iter().any(|s| s[axis] != inner * s[3]) {
-                return;
-            }
-            self.out[3] *= self.out[axis];
-            self.out[axis] = 1;
-        }
     }
 
     /// Chooses how the operator runs; `elements` gives a tensor's size, `values` a constant's.
@@ -217,8 +236,13 @@ impl Planned {
     ) {
         let bound = self.accumulator_bound();
         let narrow = bound <= i32::MAX as u128;
-        self.tame = narrow && self.records.narrow && self.records.quotients_fit(bound);
-        self.way = Way::Lanes { narrow };
+        let clamped = matches!(self.end, End::Requantise | End::Table(_));
+        self.tame = narrow && clamped && self.records.narrow && self.records.quotients_fit(bound);
+        self.way = match self.fold {
+            Fold::ArgMax => Way::Reduce { block: None },
+            Fold::Sum | Fold::Max if self.reduces() => Way::Reduce { block: None },
+            _ => Way::Lanes { narrow },
+        };
         let (Fold::Dot, Some(mut b)) = (self.fold, self.b) else { return };
         let moves = |operand: &Operand, out: &[usize; 4]| out[3] > 1 && operand.map.out[3] != 0;
         let windowed = self.windows.iter().any(|w| w.limit > 0);
@@ -226,19 +250,30 @@ impl Planned {
             std::mem::swap(&mut self.a, &mut b);
             self.b = Some(b);
         }
-        if let Some(gemm) =
-            Gemm::new(self, kernel, elements(self.a.source), (values(b.source), elements(b.source)))
-        {
+        if self.terms == 1 {
+            return;
+        }
+        let constant = values(b.source);
+        if let Some(gemm) = Gemm::new(self, kernel, elements(self.a.source), (constant, elements(b.source))) {
             self.way = Way::Gemm(Arc::new(gemm));
             return;
         }
+        let block = kernel::block(self.a.dtype, b.dtype);
         if moves(&self.a, &self.out) {
+            if self.reduces() && b.map.red[2] == 1 {
+                self.way = Way::Reduce { block };
+                return;
+            }
             let even = matches!(b.map.out[3], 0 | 1) || self.out[3] == 1;
             self.pack = (!even).then(|| Pack::new(&mut b.map, self.out, self.red, Order::Lanes));
         } else {
             let dense = b.map.is_dense(&self.red);
+            if !dense && constant.is_none() && b.map.out[3] == 1 {
+                // Lanes read b as it stands; rows would copy it at every run.
+                return;
+            }
             self.pack = (!dense).then(|| Pack::new(&mut b.map, self.out, self.red, Order::Rows));
-            self.way = Way::Rows { block: kernel::block(self.a.dtype, b.dtype) };
+            self.way = Way::Rows { block };
         }
         // A copy much larger than its tensor would cost more than it saves.
         if let Some(pack) = self.pack.take_if(|pack| pack.len() > 2 * elements(b.source)) {
@@ -246,6 +281,12 @@ impl Planned {
             b.map = pack.source_map();
         }
         self.b = Some(b);
+    }
+
+    /// Whether the terms of an element stand next to each other in a, and neighbouring outputs' do not.
+    fn reduces(&self) -> bool {
+        let map = &self.a.map;
+        self.red[2] >= LEAST_RUN && map.red[2] == 1 && (self.out[3] == 1 || map.out[3] != 1)
     }
 
     /// The greatest magnitude of an accumulator, and of every partial one (SPEC 5, bound): terms are summed in any
@@ -256,6 +297,8 @@ impl Planned {
         match self.fold {
             Fold::Dot | Fold::Sum => self.terms as u128 * a * b,
             Fold::Max => a - 1,
+            Fold::Gather => b,
+            Fold::ArgMax => (a + 1) << 24,
             Fold::Pair => {
                 a * u128::from(self.scale_a.unsigned_abs()) + b * u128::from(self.scale_b.unsigned_abs())
             }
@@ -264,22 +307,31 @@ impl Planned {
 
     /// The tensors that the operator reads.
     pub fn sources(&self) -> impl Iterator<Item = Place> {
-        [Some(self.a.source), self.b.map(|b| b.source)].into_iter().flatten()
+        [Some(self.a.source), self.b.map(|b| b.source), self.third()].into_iter().flatten()
+    }
+
+    /// The table or the divisors.
+    pub fn third(&self) -> Option<Place> {
+        match &self.end {
+            End::Table(table) => Some(*table),
+            End::Divide { by, .. } => Some(by.source),
+            End::Requantise | End::Root => None,
+        }
     }
 
     /// The tensors that the operator reads as they are, not in a packed copy.
     fn unpacked(&self) -> impl Iterator<Item = Place> {
         let packed = match &self.way {
             Way::Gemm(gemm) => gemm.weights.is_some(),
-            Way::Rows { .. } | Way::Lanes { .. } => self.packed.is_some(),
+            Way::Rows { .. } | Way::Lanes { .. } | Way::Reduce { .. } => self.packed.is_some(),
         };
         let b = self.b.map(|b| b.source).filter(|_| !packed);
-        [Some(self.a.source), b].into_iter().flatten()
+        [Some(self.a.source), b, self.third()].into_iter().flatten()
     }
 
     /// Bytes of the output.
     pub fn output_bytes(&self) -> usize {
-        self.out.iter().product::<usize>() * self.dtype.bytes()
+        self.out.iter().product::<usize>() * self.width
     }
 }
 

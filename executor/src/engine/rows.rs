@@ -1,10 +1,10 @@
 //! Dot products by rows: the terms of a are gathered once for all outputs that share them, and meet contiguous rows
 //! of b.
 
-use super::finish::{put, requantise, tasks};
+use super::finish::{At, Ending};
 use super::kernel::{self, ROWS};
-use super::plan::Planned;
 use super::span::{Span, dot, row_coordinates};
+use super::tasks::tasks;
 use super::values::{Element, View};
 
 /// Least outputs that share a gathered row across tasks, so that gathering stays a small part.
@@ -13,9 +13,12 @@ const LEAST_OUTPUTS: usize = 32;
 /// Elements with more terms than this are gathered one at a time, to bound the memory of a task.
 const MANY_TERMS: usize = 1 << 16;
 
-/// Evaluates `operator` into `out`. 8-bit rows are gathered as 16 bits, the width that vector units multiply.
+/// Outputs of a row that end together.
+const OUTPUTS: usize = 64;
+
+/// Evaluates the ending's operator into `out`. 8-bit rows are gathered as 16 bits, the width that vector units multiply.
 pub(super) fn run<B: Element>(
-    operator: &Planned,
+    ending: Ending<'_>,
     a: View<'_>,
     b: &[B],
     block: Option<usize>,
@@ -23,15 +26,15 @@ pub(super) fn run<B: Element>(
 ) {
     match a {
         View::I8(a) => {
-            Rows { operator, a, b, block, convert: |v: [u8; 1]| i16::from(v[0].cast_signed()) }.run(out)
+            Rows { ending, a, b, block, convert: |v: [u8; 1]| i16::from(v[0].cast_signed()) }.run(out)
         }
-        View::I16(a) => Rows { operator, a, b, block, convert: i16::from_le_bytes }.run(out),
-        View::I32(a) => Rows { operator, a, b, block, convert: i32::from_le_bytes }.run(out),
+        View::I16(a) => Rows { ending, a, b, block, convert: i16::from_le_bytes }.run(out),
+        View::I32(a) => Rows { ending, a, b, block, convert: i32::from_le_bytes }.run(out),
     }
 }
 
 struct Rows<'a, A, B, F> {
-    operator: &'a Planned,
+    ending: Ending<'a>,
     a: &'a [A],
     b: &'a [B],
     block: Option<usize>,
@@ -45,8 +48,8 @@ struct Batch<R> {
     terms: Vec<R>,
     /// Rows that fit, at most [`ROWS`].
     capacity: usize,
-    /// Of each row: where its records stand, and its first output in the task's piece.
-    rows: [(usize, usize); ROWS],
+    /// Of each row: where its records and divisors stand, and its first output in the task's piece.
+    rows: [(At, usize); ROWS],
     len: usize,
     /// Where the rows of b begin.
     b: usize,
@@ -58,16 +61,18 @@ struct Batch<R> {
 
 impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F> {
     fn run(&self, out: &mut [u8]) {
-        tasks(self.operator, self.operator.out[3], LEAST_OUTPUTS, out, |first, out| self.task(first, out));
+        tasks(self.ending.operator, self.ending.operator.out[3], LEAST_OUTPUTS, out, |first, out| {
+            self.task(first, out)
+        });
     }
 
     /// Writes the elements from `first` on that `out` has room for.
     fn task(&self, first: usize, out: &mut [u8]) {
-        let operator = self.operator;
-        let (width, count) = (operator.out[3], out.len() / operator.dtype.bytes());
+        let operator = self.ending.operator;
+        let (width, count) = (operator.out[3], out.len() / operator.width);
         let capacity = if operator.terms > MANY_TERMS { 1 } else { count.div_ceil(width).min(ROWS) };
         let terms = vec![R::default(); operator.terms * capacity];
-        let rows = [(0, 0); ROWS];
+        let rows = [(At::default(), 0); ROWS];
         let mut batch = Batch { terms, capacity, rows, len: 0, b: 0, range: (0, 0), first: None };
         let b_map = &operator.b.as_ref().expect("a dot product has a b").map;
         let mut done = 0;
@@ -82,7 +87,7 @@ impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F>
             }
             (batch.b, batch.range) = (b, range);
             self.gather(&mut batch, o);
-            batch.rows[batch.len] = (dot(&o, &operator.params), done);
+            batch.rows[batch.len] = (At::new(operator, &[o0, o1, o2, from]), done);
             batch.len += 1;
             done += range.1 - range.0;
         }
@@ -91,7 +96,7 @@ impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F>
 
     /// Gathers the terms of a at `o` as the batch's next row, zeros (the pad of a dot product) outside the windows.
     fn gather(&self, batch: &mut Batch<R>, o: [usize; 4]) {
-        let operator = self.operator;
+        let operator = self.ending.operator;
         let moves =
             |axis: usize| operator.a.map.out[axis] > 0 || (axis < 2 && operator.windows[axis].limit > 0);
         let what = std::array::from_fn(|axis| if moves(axis) { o[axis] } else { 0 });
@@ -132,22 +137,30 @@ impl<A: Element, B: Element, R: Element, F: Fn(A) -> R + Sync> Rows<'_, A, B, F>
 
     /// Computes and writes the outputs of the batch's rows, and empties it.
     fn flush(&self, batch: &mut Batch<R>, out: &mut [u8]) {
-        let (operator, terms) = (self.operator, self.operator.terms);
+        let operator = self.ending.operator;
+        let (terms, bytes) = (operator.terms, operator.width);
         let step = operator.b.as_ref().expect("a dot product has a b").map.out[3];
         let mut filled = batch.terms.chunks_exact(terms);
         let rows: [&[R]; ROWS] = std::array::from_fn(|_| filled.next().unwrap_or_default());
-        for o3 in batch.range.0..batch.range.1 {
-            let b = &self.b[batch.b + o3 * step..][..terms];
-            let sums = match batch.len {
-                ROWS => kernel::dot4(rows, b, self.block),
-                len => std::array::from_fn(
-                    |row| if row < len { kernel::dot(rows[row], b, self.block) } else { 0 },
-                ),
-            };
-            for (sum, (params, first)) in sums.into_iter().zip(batch.rows).take(batch.len) {
-                let record = &operator.records.list[params + o3 * operator.params[3]];
-                let value = requantise(sum, record, operator.lo, operator.hi);
-                put(operator.dtype, out, first + o3 - batch.range.0, value);
+        let mut sums = [[0; OUTPUTS]; ROWS];
+        let (from, to) = batch.range;
+        for first in (from..to).step_by(OUTPUTS) {
+            let count = OUTPUTS.min(to - first);
+            for index in 0..count {
+                let b = &self.b[batch.b + (first + index) * step..][..terms];
+                let products =
+                    match batch.len {
+                        ROWS => kernel::dot4(rows, b, self.block),
+                        len => std::array::from_fn(|row| {
+                            if row < len { kernel::dot(rows[row], b, self.block) } else { 0 }
+                        }),
+                    };
+                sums.iter_mut().zip(products).for_each(|(sums, product)| sums[index] = product);
+            }
+            for (sums, (at, place)) in sums.iter().zip(batch.rows).take(batch.len) {
+                let at = at.along(operator, first - from);
+                let out = &mut out[(place + first - from) * bytes..][..count * bytes];
+                self.ending.write(&sums[..count], at, out);
             }
         }
         batch.len = 0;

@@ -1,7 +1,7 @@
 //! Values computed by hand. Random programs meet the oracle in `narrows-tests`.
 
 use narrows_program::{
-    Constant, ConstantIndex, Fold, IndexMap, Meta, Operand, Operator, Params, ProgramParts, Source,
+    Constant, ConstantIndex, Finalise, Fold, IndexMap, Meta, Operand, Operator, Params, ProgramParts, Source,
     TensorType, record,
 };
 
@@ -13,6 +13,8 @@ struct Case {
     a: (DType, Vec<i64>),
     b: Option<(DType, Vec<i64>)>,
     record: (i64, u32, u8),
+    /// The table's entries, of the output's type.
+    table: Vec<i64>,
 }
 
 const IDENTITY: (i64, u32, u8) = (0, 2, 1);
@@ -38,12 +40,13 @@ impl Case {
             b: None,
             scale_a: 0,
             scale_b: 0,
+            finalise: Finalise::Requantise,
             params: Params { constant: ConstantIndex(0), out: [0; 4] },
             lo: dtype.min() as i32,
             hi: dtype.max() as i32,
             split: 1 << 14,
         };
-        Self { op, a: (a.0, a.1.to_vec()), b: None, record: IDENTITY }
+        Self { op, a: (a.0, a.1.to_vec()), b: None, record: IDENTITY, table: vec![] }
     }
 
     fn with_b(mut self, b: (DType, &[i64])) -> Self {
@@ -68,11 +71,14 @@ impl Case {
         let (bias, m, s) = self.record;
         let records = Constant { dtype: DType::Params, bytes: record::encode(bias, m, s).to_vec() };
         let b = self.b.as_ref().map(|b| Constant { dtype: b.0, bytes: bytes(b) });
+        let table = (self.op.dtype, self.table.clone());
+        let table = matches!(self.op.finalise, Finalise::Table(_))
+            .then(|| Constant { dtype: table.0, bytes: bytes(&table) });
         ProgramParts {
             input: TensorType { dtype: self.a.0, elements: self.a.1.len() as u64 },
             operators: vec![self.op],
             groups: vec![1],
-            constants: [Some(records), b].into_iter().flatten().collect(),
+            constants: [Some(records), b, table].into_iter().flatten().collect(),
             reveal_bits: 4,
             meta: Meta::default(),
         }
@@ -93,7 +99,7 @@ impl Case {
 }
 
 use DType::{I8, I16, I32};
-use Fold::{Dot, Max, Pair, Sum};
+use Fold::{ArgMax, Dot, Gather, Max, Pair, Sum};
 
 #[test]
 fn attack_27_ties_round_towards_plus_infinity() {
@@ -281,6 +287,119 @@ fn exchanged_operands_keep_their_accumulators_width() {
     case.op.b.as_mut().expect("a dot product").map = IndexMap { red: [0, 0, 1], ..IndexMap::default() };
     // (2^31 - 1) 1000 / 1024 and -2^31 1000 / 1024.
     assert_eq!(case.run(), [2_097_151_999, -2_097_152_000]);
+}
+
+#[test]
+fn attack_27_the_first_of_equals_is_the_greatest() {
+    for dtype in [I8, I16, I32] {
+        let (least, greatest) = (dtype.min(), dtype.max());
+        let a = [least, least, least, 0, greatest, greatest, -1, -2, -1, least, -1, greatest];
+        assert_eq!(Case::new(ArgMax, I8, 4, 3, (dtype, &a)).run(), [0, 1, 0, 2], "{dtype:?}");
+        // Terms that stand apart.
+        let mut apart = Case::new(ArgMax, I8, 3, 4, (dtype, &a));
+        apart.op.a.map = IndexMap { base: 0, out: [0, 0, 0, 1], red: [0, 0, 3] };
+        // Columns: (least, 0, -1, least), (least, greatest, -2, -1), (least, greatest, -1, greatest).
+        assert_eq!(apart.run(), [1, 1, 1], "{dtype:?}");
+    }
+    let mut row = vec![-5; 300];
+    (row[217], row[218]) = (3, 3);
+    assert_eq!(Case::new(ArgMax, I16, 1, 300, (I16, &row)).run(), [217]);
+}
+
+#[test]
+fn attack_27_an_index_beyond_the_rows_reads_the_first_or_the_last() {
+    let index = [I32.min(), -1, 0, 1, 2, 3, I32.max()];
+    let rows = [10, 11, 20, 21, 30, 31];
+    let mut case = Case::new(Gather, I8, 7, 1, (I32, &index)).with_b((I8, &rows));
+    (case.op.scale_a, case.op.scale_b) = (2, 3);
+    case.op.out = [1, 1, 7, 2];
+    case.op.a.map = IndexMap { base: 0, out: [0, 0, 1, 0], red: [0; 3] };
+    case.op.b.as_mut().expect("rows").map = IndexMap { base: 0, out: [0, 0, 0, 1], red: [0; 3] };
+    assert_eq!(case.run(), [10, 11, 10, 11, 10, 11, 20, 21, 30, 31, 30, 31, 30, 31]);
+    // One element a row, so every lane has an index of its own.
+    case.op.out = [1, 1, 1, 7];
+    case.op.a.map.out = [0, 0, 0, 1];
+    case.op.b.as_mut().expect("rows").map = IndexMap { base: 1, ..IndexMap::default() };
+    assert_eq!(case.run(), [11, 11, 11, 21, 31, 31, 31]);
+}
+
+#[test]
+fn attack_27_a_table_is_read_from_lo_on() {
+    let mut case = Case::new(Sum, I16, 6, 1, (I8, &[-128, -3, -2, 0, 1, 127]));
+    (case.op.lo, case.op.hi, case.op.finalise) = (-3, 1, Finalise::Table(ConstantIndex(1)));
+    case.table = vec![-32768, 7, 8, 9, 32767];
+    assert_eq!(case.run(), [-32768, -32768, 7, 9, 32767, 32767]);
+    // In a product of matrices.
+    let b: Vec<i64> = (0..40).map(|i| i - 20).collect();
+    let mut case = Case::new(Dot, I8, 20, 2, (I16, &[1, 0])).with_b((I8, &b)).sharing_a();
+    (case.op.lo, case.op.hi, case.op.finalise) = (-2, 2, Finalise::Table(ConstantIndex(2)));
+    case.table = vec![1, 2, 3, 4, 5];
+    let expected: Vec<i64> = (0..20).map(|i: i64| (2 * i - 20).clamp(-2, 2) + 3).collect();
+    assert_eq!(case.run(), expected);
+}
+
+#[test]
+fn attack_27_roots_change_at_squares() {
+    let a = [-9, -1, 0, 1, 2, 3, 4, 8, 9, 15, 16, I32.max()];
+    let rooted = |bias, m, s| {
+        let mut case = Case::new(Sum, I32, a.len() as u32, 1, (I32, &a)).record(bias, m, s);
+        case.op.finalise = Finalise::Root;
+        case.run()
+    };
+    assert_eq!(rooted(0, 2, 1), [0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 46340]);
+    // The bias stands under the root; the root alone is scaled.
+    assert_eq!(rooted(1, 2, 1), [0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4, 46340]);
+    assert_eq!(rooted(0, 1, 1), [0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 23170]);
+}
+
+#[test]
+fn attack_27_quotients_round_down_after_half_a_divisor() {
+    // Rows of a are divided by their first element, which the first operator copies, clamped to 1 and more.
+    let divided = |a: &[i64], lift, m, s| {
+        let width = a.len() as u32 / 2;
+        let case = Case::new(Sum, I32, 2, 1, (I32, a));
+        let mut parts = case.parts();
+        let mut copy = parts.operators[0];
+        (copy.lo, copy.a.map.out) = (1, [0, 0, 0, width]);
+        let mut op = case.op;
+        (op.out, op.a.map.out) = ([1, 1, 2, width], [0, 0, width, 1]);
+        let by = Operand {
+            source: Source::Operator(OperatorIndex(0)),
+            dtype: I32,
+            map: IndexMap { base: 0, out: [0, 0, 1, 0], red: [0; 3] },
+        };
+        op.finalise = Finalise::Divide { by, lift };
+        op.params.constant = ConstantIndex(1);
+        (parts.operators, parts.groups) = (vec![copy, op], vec![1, 1]);
+        parts.constants.push(Constant { dtype: DType::Params, bytes: record::encode(0, m, s).to_vec() });
+        let program = Program::new(parts).expect("legal");
+        let input = bytes(&(I32, a.to_vec()));
+        let outputs = Kernel::available()
+            .into_iter()
+            .map(|kernel| Engine::with(&program, kernel).run(&input).expect("the input fits").remove(1));
+        let outputs: Vec<_> = outputs.collect();
+        assert!(outputs.iter().all(|output| *output == outputs[0]), "every kernel alike");
+        (0..a.len()).map(|i| I32.read(&outputs[0], i).expect("an element")).collect::<Vec<i64>>()
+    };
+    let halves = divided(&[2, -5, -3, -1, 1, 3, 3, -5, -4, -2, -1, 4], 0, 2, 1);
+    // By 2, of n + 1: -5 / 2 is -2.5 and a tie goes up; by 3, of n + 1.
+    assert_eq!(halves, [1, -2, -1, 0, 1, 2, 1, -2, -1, -1, 0, 1]);
+    assert_eq!(divided(&[3, 1, -1, 1, -7, 9], 4, 2, 1), [16, 5, -5, 16, -112, 144]);
+    let extremes = [I32.max(), I32.min(), 1 << 30, -5, I32.min(), I32.max()];
+    // (2^31 - 1) 2^20 + floor(d / 2) over d, and so on; then over 2^8. The second divisor is 1.
+    assert_eq!(divided(&extremes, 20, 1, 8)[..3], [4096, -4096, 2048]);
+    assert_eq!(divided(&extremes, 0, 2, 1)[3..], [-5, I32.min(), I32.max()]);
+}
+
+#[test]
+fn a_pair_outside_its_window_adds_nothing_of_a() {
+    let mut case = Case::new(Pair, I8, 4, 1, (I8, &[10, 20])).with_b((I8, &[1, 2, 3, 4]));
+    (case.op.scale_a, case.op.scale_b) = (1, 2);
+    case.op.out = [4, 1, 1, 1];
+    case.op.a.map = IndexMap::default();
+    case.op.b.as_mut().expect("a pair").map.out = [1, 0, 0, 0];
+    case.op.windows[0] = narrows_program::Window { limit: 2, stride: 1, out_step: 1, red_step: 1, offset: 1 };
+    assert_eq!(case.run(), [2, 14, 26, 8]);
 }
 
 /// Two operators of one layer that each double their input.

@@ -4,6 +4,9 @@ use narrows_program::{Constant, DType, record};
 
 /// What an element of a tensor can do.
 pub(super) trait Element: Copy + Default + Send + Sync {
+    /// Whether it has 16 bits or fewer, so that a product of two of its kind fits 32.
+    const SHORT: bool;
+
     /// The number that it stands for.
     fn get(self) -> i32;
 }
@@ -11,6 +14,8 @@ pub(super) trait Element: Copy + Default + Send + Sync {
 macro_rules! element {
     ($($type:ty, $value:ident => $get:expr;)*) => {$(
         impl Element for $type {
+            const SHORT: bool = size_of::<$type>() <= 2;
+
             #[inline(always)]
             fn get(self) -> i32 {
                 let $value = self;
@@ -69,9 +74,15 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// bias * m + 2^(s-1): what is added to acc * m before the shift. Legality keeps it below 2^62.
+    /// bias * m + 2^(s-1): what is added to acc * m before the shift. Legality keeps it below 2^62 where acc is
+    /// requantised with it, and a root does not use it.
     pub fn addend(&self) -> i64 {
-        self.bias * self.multiplier + (1 << (self.shift - 1))
+        self.bias.wrapping_mul(self.multiplier).wrapping_add(self.half())
+    }
+
+    /// 2^(s-1).
+    pub fn half(&self) -> i64 {
+        1 << (self.shift - 1)
     }
 }
 
@@ -81,6 +92,8 @@ pub(super) struct Records {
     pub list: Vec<Record>,
     /// Multipliers; 0 where one does not fit, and then `narrow` is false.
     pub multipliers: Vec<i32>,
+    /// All multipliers.
+    pub wide: Vec<i64>,
     pub addends: Vec<i64>,
     pub shifts: Vec<u32>,
     /// Whether every multiplier fits 31 bits.
@@ -97,11 +110,10 @@ impl Records {
         let list: Vec<Record> = constant.bytes.as_chunks().0.iter().map(decode).collect();
         let multipliers = list.iter().map(|r| i32::try_from(r.multiplier).unwrap_or(0)).collect();
         let narrow = list.iter().all(|r| i32::try_from(r.multiplier).is_ok());
-        // Records that an operator uses are bounded (SPEC 5, bound); a product that wraps belongs to none.
-        let addends = list.iter().map(|r| r.bias.wrapping_mul(r.multiplier).wrapping_add(1 << (r.shift - 1)));
-        let addends = addends.collect();
+        let wide = list.iter().map(|r| r.multiplier).collect();
+        let addends = list.iter().map(Record::addend).collect();
         let shifts = list.iter().map(|r| r.shift).collect();
-        Self { list, multipliers, addends, shifts, narrow }
+        Self { list, multipliers, wide, addends, shifts, narrow }
     }
 
     /// Whether every quotient fits 32 bits, for accumulators up to this magnitude.

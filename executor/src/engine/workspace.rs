@@ -32,7 +32,7 @@ impl Scratch {
                     let room = || gemm.packing.room().ok_or_else(|| memory(gemm.packing.bytes()));
                     if gemm.weights.is_none() { Some(room()?) } else { None }
                 }
-                Way::Rows { .. } | Way::Lanes { .. } => None,
+                Way::Rows { .. } | Way::Lanes { .. } | Way::Reduce { .. } => None,
             });
         }
         let operator = OperatorIndex(most.1 as u32);
@@ -90,7 +90,7 @@ pub struct Workspace {
 pub struct Timing {
     /// The operator.
     pub operator: OperatorIndex,
-    /// How it ran: gemm, rows or lanes.
+    /// How it ran: gemm, rows, lanes or reduce.
     pub way: &'static str,
     /// For how long.
     pub time: Duration,
@@ -205,6 +205,7 @@ impl Engine {
                     Way::Gemm(_) => "gemm",
                     Way::Rows { .. } => "rows",
                     Way::Lanes { .. } => "lanes",
+                    Way::Reduce { .. } => "reduce",
                 };
                 timings.push(Timing { operator: OperatorIndex(index as u32), way, time: begin.elapsed() });
                 begin = Instant::now();

@@ -20,6 +20,7 @@ impl ExecutorNode {
         };
         let open = self.ledger.matches.iter().filter(|(_, m)| m.open);
         let mine: Vec<(MatchId, JobId)> = open.filter_map(|(id, m)| Some((*id, own(&m.claim)?))).collect();
+        let mut moves = Vec::new();
         for (id, job) in mine {
             let Some(program) = self.program_of(job) else { continue };
             let parameters = chain.parameters();
@@ -40,9 +41,9 @@ impl ExecutorNode {
                 _ => None,
             };
             if let Some(call) = call {
-                self.send_again(chain, tried, call, actions)?;
+                moves.push((tried, call));
             }
         }
-        Ok(())
+        self.send_moves(chain, moves, actions)
     }
 }

@@ -25,7 +25,9 @@ use std::sync::Arc;
 use narrows_bisection::signature::SigningKey;
 use narrows_bisection::{Account, Call, ClaimId, JobId, Ledger, MatchId, StateHash, Trace, Wei};
 use narrows_commitment::{Digest, ProgramRoot, keccak};
-use narrows_contracts::{Chain, ChainError, Inbox, InboxError, LoggedEvent, Receipt, Transaction};
+use narrows_contracts::{
+    Chain, ChainError, Inbox, InboxError, LoggedEvent, MAX_TOGETHER, Receipt, Transaction,
+};
 use narrows_program::Program;
 
 use attempts::{Attempts, is_its_own};
@@ -195,7 +197,18 @@ impl ExecutorNode {
         call: Call,
         actions: &mut Vec<Action>,
     ) -> Result<Option<bool>, NodeError> {
-        match chain.send(Transaction { from: self.account, value, call: call.clone() }) {
+        let sent = chain.send(Transaction { from: self.account, value, call: call.clone() });
+        self.outcome(sent, call, actions)
+    }
+
+    /// What came of a call that was sent.
+    fn outcome(
+        &mut self,
+        sent: Result<Receipt, ChainError>,
+        call: Call,
+        actions: &mut Vec<Action>,
+    ) -> Result<Option<bool>, NodeError> {
+        match sent {
             Ok(receipt) => {
                 actions.push(Action::Sent(call, receipt));
                 Ok(Some(true))
@@ -210,6 +223,33 @@ impl ExecutorNode {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Sends moves in different matches together. As with [`Self::send_again`], what a reorganisation undoes is due again.
+    fn send_moves(
+        &mut self,
+        chain: &mut dyn Chain,
+        moves: Vec<(Tried, Call)>,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), NodeError> {
+        for together in moves.chunks(MAX_TOGETHER) {
+            let account = self.account;
+            let tx =
+                |(_, call): &(Tried, Call)| Transaction { from: account, value: Wei(0), call: call.clone() };
+            let sent = chain.send_all(together.iter().map(tx).collect());
+            let mut failed = None;
+            for ((what, call), sent) in together.iter().zip(sent) {
+                let what = *what;
+                match self.outcome(sent, call.clone(), actions) {
+                    Ok(Some(_)) => self.tried.rest(what, chain.now(), chain.parameters().block_seconds),
+                    Ok(None) => {}
+                    // What was sent beside it is still recorded.
+                    Err(error) => _ = failed.get_or_insert(error),
+                }
+            }
+            failed.map_or(Ok(()), Err)?;
+        }
+        Ok(())
     }
 
     /// Sends what must stand once; refused, it is tried again in a later block.

@@ -1,6 +1,7 @@
 //! The programs that the tests bend.
 
 mod encoding;
+mod kinds;
 mod layers;
 mod legality;
 
@@ -27,6 +28,7 @@ pub(super) fn small() -> ProgramParts {
         }),
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(1), out: [0; 4] },
         lo: -128,
         hi: 127,
@@ -69,6 +71,7 @@ fn copy(source: Source) -> Operator {
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo: -128,
         hi: 127,

@@ -1,8 +1,8 @@
 //! Programs that take no time: copies in several groupings, and one whose elements are disputed segment by segment.
 
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 use crate::copies;
@@ -57,6 +57,7 @@ fn segmented() -> Program {
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo: -128,
         hi: 127,
@@ -88,6 +89,7 @@ fn segmented() -> Program {
         b: Some(operand(op(2), [0; 4], [0; 3])),
         scale_a: 3,
         scale_b: -1,
+        finalise: Finalise::Requantise,
         ..plain
     };
     let last = Operator {

@@ -9,8 +9,8 @@ mod rewards;
 use k256::ecdsa::SigningKey;
 use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree};
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, LayerIndex, Meta, Operand, Operator, OperatorIndex,
-    Params, Program, ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, LayerIndex, Meta, Operand, Operator,
+    OperatorIndex, Params, Program, ProgramParts, Source, TensorType, Window, record,
 };
 
 use super::{Game, Match, ids};
@@ -82,6 +82,7 @@ fn program(groups: &[u8]) -> Program {
         b: None,
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(0), out: [0; 4] },
         lo: -128,
         hi: 127,
@@ -356,6 +357,7 @@ impl World {
             operator: self.operator(1),
             sums: sums.to_vec(),
             params: Box::new(crate::open_record(&self.program, OperatorIndex(1), 0)),
+            third: Box::default(),
             signature,
         }
     }

@@ -124,7 +124,7 @@ impl Maker {
     }
 
     fn witness(&mut self) -> Witness {
-        Witness { a: self.opened(), b: self.opened(), params: self.opened() }
+        Witness { a: self.opened(), b: self.opened(), params: self.opened(), third: self.opened() }
     }
 
     fn refutation(&mut self) -> Box<Refutation> {
@@ -288,6 +288,7 @@ impl Maker {
                 operator: m.bytes(),
                 sums: m.sums(),
                 params: Box::new(m.opened()),
+                third: Box::new(m.opened()),
                 signature: m.bytes(),
             },
             Call::Segment {

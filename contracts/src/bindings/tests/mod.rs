@@ -172,11 +172,12 @@ fn amounts_sums_and_indices_out_of_range_are_refused() {
     let fold = IGame::foldCall::abi_decode(&encode(call).1).expect("its encoding");
     let odd = IGame::foldCall { sums, ..fold.clone() };
     assert_eq!(decode_call(&odd.abi_encode()), Err(DecodeError::BadCall("fold")));
-    let params = IGame::Opened { indices: Bytes::from_static(&[0; 5]), ..fold.params.clone() };
-    assert_eq!(
-        decode_call(&IGame::foldCall { params, ..fold }.abi_encode()),
-        Err(DecodeError::BadCall("fold"))
-    );
+    let bent =
+        |opened: &IGame::Opened| IGame::Opened { indices: Bytes::from_static(&[0; 5]), ..opened.clone() };
+    let (params, third) = (bent(&fold.params), bent(&fold.third));
+    for call in [IGame::foldCall { params, ..fold.clone() }, IGame::foldCall { third, ..fold }] {
+        assert_eq!(decode_call(&call.abi_encode()), Err(DecodeError::BadCall("fold")));
+    }
 }
 
 #[test]

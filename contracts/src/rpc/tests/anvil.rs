@@ -12,8 +12,8 @@ use narrows_bisection::{
 };
 use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree};
 use narrows_program::{
-    Constant, ConstantIndex, DType, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params, Program,
-    ProgramParts, Source, TensorType, Window, record,
+    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
+    Program, ProgramParts, Source, TensorType, Window, record,
 };
 use serde_json::{Value, json};
 
@@ -120,6 +120,7 @@ fn program() -> Program {
         }),
         scale_a: 0,
         scale_b: 0,
+        finalise: Finalise::Requantise,
         params: Params { constant: ConstantIndex(1), out: [0; 4] },
         lo: -128,
         hi: 127,

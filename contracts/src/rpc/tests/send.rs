@@ -246,6 +246,58 @@ fn waiting_ends_and_goes_on_with_the_same_transaction() {
 }
 
 #[test]
+fn attack_15_many_moves_are_on_their_way_at_once() {
+    let mock = Mock::start();
+    mock.state().automine = false;
+    let mut chain = mock.chain_with(RpcConfig { confirmations: 2, ..mock.config() });
+    let moves: Vec<Transaction> = (1..=40).map(advance).collect();
+    std::thread::scope(|scope| {
+        let miner = scope.spawn(|| {
+            let begun = Instant::now();
+            // No block until all forty wait: one who sends them one by one never gets there.
+            while mock.state().pool.len() < 40 {
+                std::thread::sleep(Duration::from_millis(2));
+                assert!(
+                    begun.elapsed() < Duration::from_secs(20),
+                    "{} are on their way",
+                    mock.state().pool.len()
+                );
+            }
+            (0..40).for_each(|_| mock.state().mine());
+            (0..3).for_each(|_| mock.state().mine_logs(vec![]));
+        });
+        let sent = chain.send_all(moves.clone());
+        miner.join().expect("the miner");
+        let blocks: Vec<u64> = sent.iter().map(|sent| sent.as_ref().expect("it stands").block).collect();
+        assert!(blocks.is_sorted(), "each in its place: {blocks:?}");
+    });
+    assert_eq!(mock.state().sent(me()).len(), 40, "each once");
+}
+
+#[test]
+fn attack_15_one_bad_move_does_not_hold_up_the_others() {
+    let mock = Mock::start();
+    let mut chain = mock.chain();
+    // The second is refused before it is sent, the fourth takes no money, the answer to the fifth is lost.
+    let paid = Transaction { value: Wei(1), ..advance(4) };
+    let moves = vec![advance(1), advance(2), advance(3), paid, advance(5)];
+    let refuse = Fault::Error(3, "execution reverted", Some(selector("TooLate()")));
+    mock.state().hooks.push((
+        "eth_sendRawTransaction".into(),
+        Box::new(move |state| {
+            state.fault("eth_estimateGas", refuse);
+        }),
+    ));
+    let sent = chain.send_all(moves);
+    assert_eq!(sent[1], Err(ChainError::Refused { call: "advance", refusal: Refusal::TooLate }));
+    assert_eq!(sent[3], Err(ChainError::NotPayable { call: "advance" }));
+    for good in [0, 2, 4] {
+        assert!(sent[good].is_ok(), "{good}: {:?}", sent[good]);
+    }
+    assert_eq!(mock.state().sent(me()).len(), 3);
+}
+
+#[test]
 fn attack_30_transactions_of_another_process_are_waited_for() {
     let mock = Mock::start();
     mock.state().automine = false;

@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Columns, Job, Segment, TILE};
+use super::{Columns, Job, Segment, TILE, Work};
 
 /// Proof that this CPU has AVX2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +18,12 @@ impl Avx2 {
         is_x86_feature_detected!("avx2").then_some(Self(()))
     }
 
-    /// Runs `work` compiled for this CPU, as far as it is inlined.
+    /// Runs `work` compiled for this CPU.
     #[inline]
-    pub fn vectorize(self, work: impl FnOnce()) {
+    pub(in crate::engine) fn vectorize(self, work: impl Work) {
         #[target_feature(enable = "avx2")]
-        fn inner(work: impl FnOnce()) {
-            work();
+        fn inner(work: impl Work) {
+            work.run();
         }
         // SAFETY: self proves the feature.
         unsafe { inner(work) }

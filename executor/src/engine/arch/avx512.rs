@@ -6,7 +6,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Columns, Job, Segment, TILE};
+use super::{Columns, Job, Segment, TILE, Work};
 
 /// Proof that this CPU has AVX-512 F, BW, DQ, VL and VNNI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,12 +24,12 @@ impl Avx512 {
         all.then_some(Self(()))
     }
 
-    /// Runs `work` compiled for this CPU, as far as it is inlined.
+    /// Runs `work` compiled for this CPU.
     #[inline]
-    pub fn vectorize(self, work: impl FnOnce()) {
+    pub(in crate::engine) fn vectorize(self, work: impl Work) {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-        fn inner(work: impl FnOnce()) {
-            work();
+        fn inner(work: impl Work) {
+            work.run();
         }
         // SAFETY: self proves the features.
         unsafe { inner(work) }

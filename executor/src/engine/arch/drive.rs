@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::{Columns, Job, Kernel, TILE};
-use crate::engine::finish::{put, requantise};
+use super::{Columns, Job, Kernel, TILE, TILE_ROWS, Work};
+use crate::engine::finish::{At, Ending};
 use crate::engine::gemm::{Gemm, Weights};
-use crate::engine::plan::Planned;
+use crate::engine::plan::End;
 
 /// Most rows of a task: a multiple of every kernel's tile, small enough for their places to be kept on the stack.
 const BLOCK: usize = 504;
@@ -26,8 +26,7 @@ const TASKS_A_THREAD: usize = 6;
 
 /// A product about to run.
 pub(in crate::engine) struct Drive<'a> {
-    pub kernel: Kernel,
-    pub operator: &'a Planned,
+    pub ending: Ending<'a>,
     pub gemm: &'a Gemm,
     /// Operand a as the kernel reads it.
     pub a: &'a [u8],
@@ -42,8 +41,8 @@ pub(in crate::engine) enum Finish {
     /// By vectors: for each batch and panel, for each vector of columns, multipliers, addends and shifts, each of
     /// even and odd columns.
     Vectors(Vec<i64>),
-    /// One at a time.
-    Single,
+    /// Row by row, by the portable code.
+    Rows,
 }
 
 /// The output, shared by tasks that write disjoint parts.
@@ -55,6 +54,18 @@ struct Canvas {
 // SAFETY: tasks write disjoint bytes, see `Drive::task`.
 unsafe impl Sync for Canvas {}
 
+impl Canvas {
+    /// `len` bytes from `at` on.
+    ///
+    /// # Safety
+    /// They lie inside the output, and belong to the caller's task alone.
+    #[allow(clippy::mut_from_ref, reason = "the caller vouches that nobody else has them")]
+    unsafe fn piece(&self, at: usize, len: usize) -> &mut [u8] {
+        // SAFETY: passed on.
+        unsafe { std::slice::from_raw_parts_mut(self.out.add(at), len) }
+    }
+}
+
 /// Which part of the output a task writes.
 struct Division {
     /// Rows of a block, and blocks.
@@ -63,6 +74,12 @@ struct Division {
     /// Panels of a block, and blocks.
     panels: usize,
     panel_blocks: usize,
+}
+
+/// A tile's sums: of a pass, and of all.
+struct Room {
+    acc: [i32; TILE],
+    sums: [i64; TILE],
 }
 
 /// Where the rows of a block stand.
@@ -74,8 +91,8 @@ struct Rows {
     out: [usize; BLOCK],
     /// The greatest of these.
     furthest: usize,
-    /// Index of the row's first record.
-    params: [usize; BLOCK],
+    /// Where the row's records and divisors begin.
+    at: [At; BLOCK],
 }
 
 impl Drive<'_> {
@@ -84,7 +101,7 @@ impl Drive<'_> {
         let division = self.divide();
         let batches: usize = self.gemm.batch.iter().product();
         let tasks = batches * division.row_blocks * division.panel_blocks;
-        assert_eq!(out.len(), self.operator.output_bytes(), "the output's size");
+        assert_eq!(out.len(), self.ending.operator.output_bytes(), "the output's size");
         let canvas = Canvas { out: out.as_mut_ptr(), len: out.len() };
         if tasks == 1 {
             return self.task(0, &division, &canvas);
@@ -94,10 +111,10 @@ impl Drive<'_> {
 
     fn divide(&self) -> Division {
         let gemm = self.gemm;
-        let shape = self.kernel.tile().expect("a kernel with tiles");
+        let shape = self.ending.kernel.tile().expect("a kernel with tiles");
         let (rows, batches): (usize, usize) = (gemm.rows.iter().product(), gemm.batch.iter().product());
         let panels = gemm.packing.panels;
-        let terms = batches * rows * self.operator.out[3] * self.operator.terms;
+        let terms = batches * rows * self.ending.operator.out[3] * self.ending.operator.terms;
         let wanted = (terms / TASK_TERMS).clamp(1, TASKS_A_THREAD * rayon::current_num_threads());
         let wanted = wanted.div_ceil(batches);
         // The operand that is smaller is read by several threads.
@@ -130,14 +147,14 @@ impl Drive<'_> {
         let (row_block, panel_block) = (part % division.row_blocks, part / division.row_blocks);
         let rows = self.rows(batch, row_block * division.rows, division.rows);
         let first = panel_block * division.panels;
-        let shape = self.kernel.tile().expect("a kernel with tiles");
-        let mut acc = [0; TILE];
+        let shape = self.ending.kernel.tile().expect("a kernel with tiles");
+        let mut room = Room { acc: [0; TILE], sums: [0; TILE] };
         let panels = first..(first + division.panels).min(gemm.packing.panels);
         let panel_bytes = gemm.packing.groups * shape.columns * 4;
         let tiles = || (0..rows.len).step_by(shape.rows).map(|row| row..(row + shape.rows).min(rows.len));
         let mut tile = |panel: usize, range: Range<usize>, ahead: usize| {
             let number = batch * gemm.packing.panels + panel;
-            self.tile((number, ahead), panel * shape.columns, &rows, range, &mut acc, canvas);
+            self.tile((number, ahead), panel * shape.columns, &rows, range, &mut room, canvas);
         };
         if panels.len() * panel_bytes <= NEAR {
             // The panels stay near while rows pass by, and each row is written in one go.
@@ -154,14 +171,14 @@ impl Drive<'_> {
 
     /// Where `count` rows of a batch from `first` on stand.
     fn rows(&self, batch: usize, first: usize, count: usize) -> Rows {
-        let (gemm, operator) = (self.gemm, self.operator);
+        let (gemm, operator) = (self.gemm, self.ending.operator);
         let total: usize = gemm.rows.iter().product();
         let mut rows = Rows {
             len: count.min(total - first),
             a: [0; BLOCK],
             out: [0; BLOCK],
             furthest: 0,
-            params: [0; BLOCK],
+            at: [At::default(); BLOCK],
         };
         let base = coordinates(&gemm.batch, batch);
         let mut o = coordinates(&gemm.rows, first);
@@ -169,9 +186,9 @@ impl Drive<'_> {
             let at: [usize; 3] = std::array::from_fn(|axis| base[axis] + o[axis]);
             rows.a[index] = gemm.geometry.base + (0..3).map(|i| at[i] * gemm.geometry.out[i]).sum::<usize>();
             let row = (at[0] * operator.out[1] + at[1]) * operator.out[2] + at[2];
-            rows.out[index] = row * operator.out[3] * operator.dtype.bytes();
+            rows.out[index] = row * operator.out[3] * operator.width;
             rows.furthest = rows.furthest.max(rows.out[index]);
-            rows.params[index] = (0..3).map(|i| at[i] * operator.params[i]).sum();
+            rows.at[index] = At::new(operator, &[at[0], at[1], at[2], 0]);
             for axis in (0..3).rev() {
                 o[axis] += 1;
                 if o[axis] < gemm.rows[axis] {
@@ -191,11 +208,11 @@ impl Drive<'_> {
         column: usize,
         rows: &Rows,
         range: Range<usize>,
-        acc: &mut [i32; TILE],
+        Room { acc, sums }: &mut Room,
         canvas: &Canvas,
     ) {
-        let (gemm, packing, operator) = (self.gemm, &self.gemm.packing, self.operator);
-        let columns = self.kernel.tile().expect("a kernel with tiles").columns;
+        let (packing, operator, kernel) = (&self.gemm.packing, self.ending.operator, self.ending.kernel);
+        let columns = kernel.tile().expect("a kernel with tiles").columns;
         static ZEROS: [i32; TILE] = [0; TILE];
         let multiply = |index: usize, acc: &mut [i32; TILE]| {
             let pass = &packing.passes[index];
@@ -213,56 +230,115 @@ impl Drive<'_> {
                 },
                 ahead,
             };
-            self.kernel.multiply(gemm.wide, &job, acc);
+            kernel.multiply(self.gemm.wide, &job, acc);
         };
-        let width = operator.dtype.bytes();
+        let width = operator.width;
         let count = columns.min(operator.out[3] - column);
         let places = &rows.out[range.clone()];
         assert!(rows.furthest + (column + count) * width <= canvas.len, "a row leaves the output");
         multiply(0, acc);
-        if let Finish::Vectors(table) = &gemm.finish {
-            let table = &table[3 * panel * columns..][..3 * columns];
-            let columns = Columns {
+        if let Finish::Vectors(table) = &self.gemm.finish {
+            let mut columns = Columns {
                 count,
-                table,
+                table: &table[3 * panel * columns..][..3 * columns],
                 lo: operator.lo as i32,
                 hi: operator.hi as i32,
                 width,
                 first: column * width,
             };
-            match self.kernel {
-                Kernel::Portable => unreachable!("the portable kernel has no tiles"),
-                // SAFETY: the value proves the features, the bounds were just checked, and tasks write disjoint parts.
-                #[cfg(target_arch = "x86_64")]
-                Kernel::Avx2(_) => unsafe { super::avx2::finish(acc, &columns, places, canvas.out) },
+            if !matches!(operator.end, End::Table(_)) {
+                // SAFETY: the bounds were just checked, and tasks write disjoint parts.
+                return unsafe { finish(kernel, acc, &columns, places, canvas.out) };
+            }
+            // What the table is asked for, row after row.
+            let mut values = [0i32; TILE];
+            let stride = self.ending.kernel.tile().expect("a kernel with tiles").columns;
+            let rows: [usize; TILE_ROWS] = std::array::from_fn(|row| row * stride * 4);
+            (columns.width, columns.first) = (4, 0);
+            // SAFETY: a tile has room for the rows and columns of a tile, of 4 bytes each.
+            unsafe { finish(kernel, acc, &columns, &rows[..places.len()], values.as_mut_ptr().cast()) };
+            for (values, place) in values.chunks(stride).zip(places) {
                 // SAFETY: as above.
-                #[cfg(target_arch = "x86_64")]
-                Kernel::Avx512(_) => unsafe { super::avx512::finish(acc, &columns, places, canvas.out) },
+                let out = unsafe { canvas.piece(place + column * width, count * width) };
+                self.ending.look_up(&values[..count], out);
             }
             return;
         }
-        let shift = packing.passes[0].shift;
-        let mut sums: [i64; TILE] = std::array::from_fn(|i| i64::from(acc[i]) << shift);
-        for (index, pass) in packing.passes.iter().enumerate().skip(1) {
-            multiply(index, acc);
-            sums.iter_mut().zip(&*acc).for_each(|(sum, acc)| *sum += i64::from(*acc) << pass.shift);
-        }
-        for (row, place) in places.iter().enumerate() {
-            // SAFETY: inside the output, as was just checked, and of this task alone.
-            let out = unsafe {
-                std::slice::from_raw_parts_mut(canvas.out.add(place + column * width), count * width)
-            };
-            let params = rows.params[range.start + row] + column * operator.params[3];
-            for i in 0..count {
-                let record = &operator.records.list[params + i * operator.params[3]];
-                put(
-                    operator.dtype,
-                    out,
-                    i,
-                    requantise(sums[row * columns + i], record, operator.lo, operator.hi),
-                );
+        let used = places.len() * columns;
+        for (index, pass) in packing.passes.iter().enumerate() {
+            if index > 0 {
+                multiply(index, acc);
             }
+            let (sums, acc) = (&mut sums[..used], &acc[..used]);
+            kernel.vectorize(Add { sums, acc, shift: pass.shift, first: index == 0 });
         }
+        kernel.vectorize(Rowwise { drive: self, sums, stride: columns, rows, range, column, count, canvas });
+    }
+}
+
+/// Adds a pass's sums, shifted, to the elements', or begins with the first pass's.
+struct Add<'a> {
+    sums: &'a mut [i64],
+    acc: &'a [i32],
+    shift: u32,
+    first: bool,
+}
+
+impl Work for Add<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let parts = self.acc.iter().map(|acc| i64::from(*acc).wrapping_shl(self.shift));
+        if self.first {
+            self.sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum = part);
+        } else {
+            self.sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum = sum.wrapping_add(part));
+        }
+    }
+}
+
+/// Ends a tile row by row.
+struct Rowwise<'a> {
+    drive: &'a Drive<'a>,
+    sums: &'a [i64; TILE],
+    /// Sums from one row to the next.
+    stride: usize,
+    rows: &'a Rows,
+    /// The tile's rows.
+    range: Range<usize>,
+    /// The tile's first column, and how many there are.
+    column: usize,
+    count: usize,
+    canvas: &'a Canvas,
+}
+
+impl Work for Rowwise<'_> {
+    #[inline(always)]
+    fn run(self) {
+        let ending = &self.drive.ending;
+        let width = ending.operator.width;
+        for (row, sums) in self.range.zip(self.sums.chunks(self.stride)) {
+            // SAFETY: the caller compared the rows with the output, and the task alone has them.
+            let out =
+                unsafe { self.canvas.piece(self.rows.out[row] + self.column * width, self.count * width) };
+            let at = self.rows.at[row].along(ending.operator, self.column);
+            ending.write_inline(&sums[..self.count], at, out);
+        }
+    }
+}
+
+/// Requantises and writes a tile by vectors.
+///
+/// # Safety
+/// Every row's columns lie inside `out`, and no other thread touches them.
+unsafe fn finish(kernel: Kernel, acc: &[i32; TILE], columns: &Columns<'_>, places: &[usize], out: *mut u8) {
+    match kernel {
+        Kernel::Portable => unreachable!("the portable kernel has no tiles"),
+        // SAFETY: the value proves the features, the rest is passed on.
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx2(_) => unsafe { super::avx2::finish(acc, columns, places, out) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Avx512(_) => unsafe { super::avx512::finish(acc, columns, places, out) },
     }
 }
 

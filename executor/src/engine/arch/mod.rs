@@ -24,6 +24,13 @@ pub use avx512::Avx512;
 pub(super) use drive::{Drive, Finish};
 pub(super) use lines::Lines;
 
+/// Portable code that compilers turn into vector code. It is compiled once for each kernel, and what is not inlined into
+/// `run` is compiled for any CPU: so `run` and what it spends its time in are `#[inline(always)]`, and take no large
+/// closures.
+pub(super) trait Work {
+    fn run(self);
+}
+
 /// Code for one kind of CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kernel {
@@ -69,11 +76,11 @@ impl Kernel {
         }
     }
 
-    /// Runs `work`, compiled for the kernel's CPU as far as it is inlined.
+    /// Runs `work`, compiled for the kernel's CPU.
     #[inline]
-    pub(super) fn vectorize(self, work: impl FnOnce()) {
+    pub(super) fn vectorize(self, work: impl Work) {
         match self {
-            Self::Portable => work(),
+            Self::Portable => work.run(),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2(cpu) => cpu.vectorize(work),
             #[cfg(target_arch = "x86_64")]
@@ -164,8 +171,11 @@ pub(super) struct TileShape {
     pub unsigned: bool,
 }
 
+/// Most rows of a tile.
+const TILE_ROWS: usize = 14;
+
 /// Room for the largest tile.
-const TILE: usize = 14 * 32;
+const TILE: usize = TILE_ROWS * 32;
 
 /// Neighbouring terms of a row of a.
 #[derive(Debug, Clone, Copy)]

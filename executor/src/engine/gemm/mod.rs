@@ -22,7 +22,7 @@ pub(super) use packing::Weights;
 pub(super) use prepare::Change;
 
 use super::arch::{Finish, Kernel};
-use super::plan::Planned;
+use super::plan::{End, Planned};
 use super::values::View;
 
 /// Packed columns may have so many times b's bytes, and so many more: tiles of few columns would be mostly empty.
@@ -64,7 +64,7 @@ impl Gemm {
             return None;
         }
         let moves = |axis: usize| operator.out[axis] > 1 && b.map.out[axis] > 0;
-        let rows = std::array::from_fn(|axis| if moves(axis) { 1 } else { operator.out[axis] });
+        let rows: [usize; 3] = std::array::from_fn(|axis| if moves(axis) { 1 } else { operator.out[axis] });
         let batch: [usize; 3] = std::array::from_fn(|axis| if moves(axis) { operator.out[axis] } else { 1 });
         let wide =
             !(shape.unsigned && b_values.is_some() && (operator.a.dtype, b.dtype) == (DType::I8, DType::I8));
@@ -78,22 +78,24 @@ impl Gemm {
         if batches.saturating_mul(padded) > GROWTH.0 * b_elements + GROWTH.1 {
             return None;
         }
-        if b_values.is_none() && operator.terms > MOST_LIVE_TERMS {
+        // Packing b at every run pays off when several rows meet it.
+        if b_values.is_none() && (operator.terms > MOST_LIVE_TERMS || rows.iter().product::<usize>() == 1) {
             return None;
         }
         let packing = Packing::new(operator, batch, &geometry, &shape, wide, b_values);
         let weights = match b_values {
             Some(view) => {
                 let mut weights = packing.room()?;
-                packing.fill(view, &mut weights);
+                packing.fill(kernel, view, &mut weights);
                 Some(weights)
             }
             None => None,
         };
-        let vectors = (packing.passes.len() == 1).then(|| {
+        let clamped = matches!(operator.end, End::Requantise | End::Table(_));
+        let vectors = (packing.passes.len() == 1 && clamped).then(|| {
             vectors(operator, &rows, &batch, &packing.norms(b.dtype, b_values), shape.columns, shape.lanes)
         });
-        let finish = vectors.flatten().map_or(Finish::Single, Finish::Vectors);
+        let finish = vectors.flatten().map_or(Finish::Rows, Finish::Vectors);
         geometry.base *= width;
         geometry.out = geometry.out.map(|step| step * width);
         Some(Self { wide, geometry, rows, batch, packing, weights, finish })

@@ -4,11 +4,15 @@
 use std::ops::Range;
 
 use narrows_program::DType;
+use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use crate::engine::arch::{Lines, Segments, TileShape};
+use crate::engine::arch::{Kernel, Lines, Segments, TileShape, Work};
 use crate::engine::plan::{Map, Planned};
 use crate::engine::values::{Element, View, with_view};
+
+/// Bytes of packed columns that are worth more than one thread.
+const MANY: usize = 1 << 16;
 
 /// Which part of b's values a pass multiplies: 16 bits are 256 times the high part and the low part, both of 9 bits at
 /// most, so that many products of each fit 32 bits.
@@ -20,6 +24,7 @@ pub(super) enum Part {
 }
 
 impl Part {
+    #[inline(always)]
     fn of(self, value: i32) -> i32 {
         let low = i32::from((value & 0xFF) as u8 as i8);
         match self {
@@ -74,8 +79,8 @@ pub(in crate::engine) struct Packing {
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct Weights {
     pub data: Lines,
-    /// For each batch, panel, pass and column -128 times the sum of the values: what sums begin with if a is read as
-    /// a + 128.
+    /// For each batch, panel, pass and column -128 times the sum of the values, in groups of 4: what sums begin with if
+    /// a is read as a + 128.
     pub starts: Vec<i32>,
 }
 
@@ -209,33 +214,50 @@ impl Packing {
     }
 
     /// Packs b's values. What lies beyond the columns and the terms stays 0 and adds nothing.
-    pub fn fill(&self, view: View<'_>, weights: &mut Weights) {
-        with_view!(view, v => self.fill_from(v, weights));
+    pub fn fill(&self, kernel: Kernel, view: View<'_>, weights: &mut Weights) {
+        with_view!(view, v => self.fill_from(kernel, v, weights));
     }
 
-    fn fill_from<T: Element>(&self, values: &[T], weights: &mut Weights) {
-        let batches: usize = self.batch.iter().product();
-        let data = weights.data.bytes_mut();
-        for index in 0..batches * self.count {
-            let (batch, column) = (index / self.count, index % self.count);
-            let from = self.column(batch, column);
-            let (panel, lane) = (batch * self.panels + column / self.columns, column % self.columns);
-            for (number, pass) in self.passes.iter().enumerate() {
-                let mut sum = 0i32;
-                for (position, group) in pass.groups.clone().enumerate() {
-                    let at = (panel * self.groups + pass.first + position) * self.columns + lane;
-                    let out = &mut data[4 * at..4 * at + 4];
-                    for (i, term) in self.group_terms(group).enumerate() {
-                        let value = pass.part.of(values[from + self.terms[term]].get());
-                        sum = sum.wrapping_add(value);
-                        match self.group {
-                            4 => out[i] = value as u8,
-                            _ => out[2 * i..2 * i + 2].copy_from_slice(&(value as i16).to_le_bytes()),
-                        }
+    fn fill_from<T: Element>(&self, kernel: Kernel, values: &[T], weights: &mut Weights) {
+        let panel = self.groups * self.columns * 4;
+        let starts = self.passes.len() * self.columns;
+        let data = &mut weights.data.bytes_mut()[..weights.starts.len() / starts * panel];
+        let one = |(number, (data, starts)): (usize, (&mut [u8], &mut [i32]))| {
+            kernel.vectorize(Fill { packing: self, values, number, data, starts });
+        };
+        if data.len() < MANY {
+            data.chunks_mut(panel).zip(weights.starts.chunks_mut(starts)).enumerate().for_each(one);
+        } else {
+            let starts = weights.starts.par_chunks_mut(starts);
+            data.par_chunks_mut(panel).zip(starts).enumerate().for_each(one);
+        }
+    }
+
+    /// Packs panel `number`, counted over batches.
+    #[inline(always)]
+    fn fill_panel<T: Element>(&self, values: &[T], number: usize, data: &mut [u8], starts: &mut [i32]) {
+        let first = number % self.panels * self.columns;
+        let lanes = self.columns.min(self.count - first);
+        let (from, step) = (self.column(number / self.panels, first), self.map.out[3]);
+        starts.fill(0);
+        for (index, pass) in self.passes.iter().enumerate() {
+            let groups = data[pass.first * self.columns * 4..].chunks_exact_mut(self.columns * 4);
+            for (group, out) in pass.groups.clone().zip(groups) {
+                let terms = &self.terms[self.group_terms(group)];
+                if self.group == 2 {
+                    let (out, part) = (&mut out.as_chunks_mut().0[..lanes], pass.part);
+                    let second = terms.get(1).map(|term| &values[from + term..]);
+                    pack_pairs((&values[from + terms[0]..], second), step, part, out);
+                    continue;
+                }
+                for (i, term) in terms.iter().enumerate() {
+                    let starts = &mut starts[index * self.columns..][..lanes];
+                    for (lane, (out, start)) in out.chunks_exact_mut(4).zip(starts).enumerate() {
+                        let value = pass.part.of(values[from + term + lane * step].get());
+                        out[i] = value as u8;
+                        *start = start.wrapping_sub(value.wrapping_mul(128));
                     }
                 }
-                let start = (panel * self.passes.len() + number) * self.columns + lane;
-                weights.starts[start] = sum.wrapping_mul(-128);
             }
         }
     }
@@ -248,6 +270,58 @@ impl Packing {
                 self.columns().map(norm).collect()
             }),
             None => self.columns().map(|_| self.terms.len() as u64 * dtype.min().unsigned_abs()).collect(),
+        }
+    }
+}
+
+/// Packs one panel.
+struct Fill<'a, T> {
+    packing: &'a Packing,
+    values: &'a [T],
+    number: usize,
+    data: &'a mut [u8],
+    starts: &'a mut [i32],
+}
+
+impl<T: Element> Work for Fill<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        self.packing.fill_panel(self.values, self.number, self.data, self.starts);
+    }
+}
+
+/// Packs a group of two terms: of each column, `step` apart, a value of each, or one and 0.
+#[inline(always)]
+fn pack_pairs<T: Element>(terms: (&[T], Option<&[T]>), step: usize, part: Part, out: &mut [[u8; 4]]) {
+    match part {
+        Part::Whole => pack_parts(terms, step, |value| Part::Whole.of(value), out),
+        Part::Low => pack_parts(terms, step, |value| Part::Low.of(value), out),
+        Part::High => pack_parts(terms, step, |value| Part::High.of(value), out),
+    }
+}
+
+#[inline(always)]
+fn pack_parts<T: Element>(
+    (first, second): (&[T], Option<&[T]>),
+    step: usize,
+    part: impl Fn(i32) -> i32,
+    out: &mut [[u8; 4]],
+) {
+    let pair = |low: i32, high: i32| (part(low) & 0xFFFF | part(high) << 16).to_le_bytes();
+    match second {
+        Some(second) if step == 1 => {
+            let values = first.iter().zip(second);
+            out.iter_mut().zip(values).for_each(|(out, (v, w))| *out = pair(v.get(), w.get()));
+        }
+        Some(second) if step > 1 => {
+            let values = first.chunks(step).zip(second.chunks(step));
+            out.iter_mut().zip(values).for_each(|(out, (v, w))| *out = pair(v[0].get(), w[0].get()));
+        }
+        second => {
+            for (index, out) in out.iter_mut().enumerate() {
+                let at = |values: &[T]| values[index * step].get();
+                *out = pair(at(first), second.map_or(0, at));
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::Gemm;
 use super::geometry::{Axis, Image};
-use crate::engine::arch::Kernel;
+use crate::engine::arch::{Kernel, Work};
 
 /// Bytes beyond the last term that a kernel may read: the rest of a group.
 const SLACK: usize = 4;
@@ -76,11 +76,11 @@ impl Gemm {
         let (narrow, wide) = change.widths();
         let room = &mut room[..self.geometry.elements * wide];
         match &self.geometry.image {
-            None => kernel.vectorize(|| change.apply(&a[..self.geometry.elements * narrow], room)),
+            None => kernel.vectorize(Whole { change, from: &a[..self.geometry.elements * narrow], to: room }),
             Some(image) => {
                 let row = image.axes[1].count * image.pixel * wide;
                 let one = |position: usize, to: &mut [u8]| {
-                    kernel.vectorize(|| image.copy_row(change, position, a, to));
+                    kernel.vectorize(Row { image, change, position, a, to });
                 };
                 if self.geometry.elements < MANY {
                     room.chunks_mut(row).enumerate().for_each(|(position, to)| one(position, to));
@@ -89,6 +89,36 @@ impl Gemm {
                 }
             }
         }
+    }
+}
+
+/// Copies a tensor whose terms stand as the product wants them.
+struct Whole<'a> {
+    change: Change,
+    from: &'a [u8],
+    to: &'a mut [u8],
+}
+
+impl Work for Whole<'_> {
+    #[inline(always)]
+    fn run(self) {
+        self.change.apply(self.from, self.to);
+    }
+}
+
+/// Copies a row of an image.
+struct Row<'a> {
+    image: &'a Image,
+    change: Change,
+    position: usize,
+    a: &'a [u8],
+    to: &'a mut [u8],
+}
+
+impl Work for Row<'_> {
+    #[inline(always)]
+    fn run(self) {
+        self.image.copy_row(self.change, self.position, self.a, self.to);
     }
 }
 
