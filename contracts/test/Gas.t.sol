@@ -406,7 +406,7 @@ contract GasTest is Base {
         walk();
         name(77, witness);
         holds(status() == IGame.Status.Refuted, "won");
-        holds(spent <= 128_000, "step");
+        holds(spent <= 131_500, "step");
         _total("the whole match", 710_000);
     }
 
@@ -449,7 +449,7 @@ contract GasTest is Base {
         walk();
         name(77, witness);
         holds(status() == IGame.Status.Refuted, "won");
-        holds(spent <= 189_000, "step");
+        holds(spent <= 192_500, "step");
     }
 
     function test_gas_i8_1024_refuted() public {
