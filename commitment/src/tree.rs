@@ -1,8 +1,13 @@
 //! Binary trees kept whole, to answer any opening.
 
+use rayon::prelude::*;
+
 use crate::levels::{Hashing, root_of_bytes};
 use crate::opening::MultiProof;
 use crate::{Digest, Lanes, TILE_BYTES, Tile, padding};
+
+/// Tensors of more bytes together are hashed on several threads: about 0.1 ms of work for one.
+const PARALLEL_BYTES: usize = 1 << 17;
 
 /// The deepest tree that any part of the system accepts.
 pub const MAX_DEPTH: u32 = 32;
@@ -76,6 +81,16 @@ impl Tree {
     #[must_use]
     pub fn root_of_bytes(bytes: &[u8]) -> Digest {
         root_of_bytes(Lanes::best(), bytes)
+    }
+
+    /// The roots of many tensors, in order: on all threads where they are large together.
+    #[must_use]
+    pub fn roots_of_bytes(tensors: &[&[u8]]) -> Vec<Digest> {
+        let bytes: usize = tensors.iter().map(|tensor| tensor.len()).sum();
+        if bytes <= PARALLEL_BYTES {
+            return tensors.iter().map(|tensor| Self::root_of_bytes(tensor)).collect();
+        }
+        tensors.par_iter().map(|tensor| Self::root_of_bytes(tensor)).collect()
     }
 
     pub(crate) fn with_lanes(lanes: Lanes, leaves: Vec<Digest>) -> Self {

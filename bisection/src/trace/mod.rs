@@ -94,10 +94,10 @@ pub(crate) fn exports_leaf(roots: &[Digest]) -> Digest {
 /// `output` is asked once for every exported operator, in order, and must give its canonical bytes.
 #[must_use]
 pub fn exports_root<'a>(program: &Program, output: &dyn Fn(OperatorIndex) -> &'a [u8]) -> TraceRoot {
-    let leaf = |layer: &Layer| {
-        let roots: Vec<Digest> = layer.exported().map(|index| Tree::root_of_bytes(output(index))).collect();
-        exports_leaf(&roots)
-    };
+    let exports: Vec<&[u8]> = program.layers().iter().flat_map(Layer::exported).map(output).collect();
+    let mut roots = Tree::roots_of_bytes(&exports).into_iter();
+    let leaf =
+        |layer: &Layer| exports_leaf(&roots.by_ref().take(layer.exports.len()).collect::<Vec<Digest>>());
     TraceRoot(Tree::new(program.layers().iter().map(leaf).collect()).root())
 }
 

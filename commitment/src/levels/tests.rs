@@ -101,6 +101,16 @@ fn no_number_of_threads_changes_a_digest() {
 }
 
 #[test]
+fn many_roots_are_each_tensors_own() {
+    for sizes in [&[][..], &[0], &[1, 300, 128], &[200_000, 5, 0, 70_000, 4096 * TILE_BYTES + 1]] {
+        let tensors: Vec<Vec<u8>> = sizes.iter().map(|len| noise(*len)).collect();
+        let slices: Vec<&[u8]> = tensors.iter().map(Vec::as_slice).collect();
+        let own: Vec<_> = tensors.iter().map(|bytes| Tree::root_of_bytes(bytes)).collect();
+        assert_eq!(Tree::roots_of_bytes(&slices), own, "{sizes:?}");
+    }
+}
+
+#[test]
 fn zeros_fill_the_last_tile_and_never_add_one() {
     let bytes = noise(9 * TILE_BYTES + 40);
     let root = Tree::root_of_bytes(&bytes);
