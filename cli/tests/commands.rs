@@ -381,7 +381,7 @@ fn economics_of_the_digits() {
     assert_eq!(many["delay"], base["delay"]);
     // hardEnd - windowEnd = both clocks + moves x grace + slack, of the embedded chain's parameters.
     assert_eq!(number(&base["delay"]["after_window"]), 60 + 60 + number(&dispute["moves"]) * 5 + 10);
-    assert!(number(&base["delay"]["at_once_published"]) < 361);
+    delays_as_others_publish_them(&base, at, text(&program));
     assert!(number(&base["flood"]["thousandths"]) <= 100);
     // Twice the gas price, twice the cost, the same bonds.
     let dear = found(&["--gas-price", "2"]);
@@ -413,6 +413,67 @@ fn economics_of_the_digits() {
         std::fs::write(at.join(name), text).expect("written");
         refused(at, &["economics", self::text(&program), "--parameters", name], &[name]);
     }
+}
+
+/// At a window of 120 s and 30 s a move, as zk-OPML and opML give theirs: by hardEnd's formula, clocks of a second each, no slack.
+fn delays_as_others_publish_them(found: &Value, at: &Path, program: &str) {
+    let number = |value: &Value| value.as_u64().expect("a number");
+    let delay = &found["delay"];
+    let moves = number(&found["dispute"]["moves"]);
+    let played = number(&found["dispute"]["interactive"]["transactions"]) - 1;
+    // In one transaction, until the window ends; in a match that is opened at its last moment, a move every 30 s.
+    assert_eq!(number(&delay["at_once_published"]), 120);
+    assert_eq!(number(&delay["played_published"]), 120 + played * 30);
+    assert_eq!(number(&delay["hard_end_published"]), 120 + 1 + 1 + moves * 30);
+    assert!(number(&delay["played_published"]) <= number(&delay["hard_end_published"]));
+    let peers: Vec<u64> = events(at, &["economics", program])
+        .iter()
+        .filter(|event| event["event"] == "peer")
+        .map(|peer| number(&peer["seconds"]))
+        .collect();
+    assert_eq!(peers, [361, 1115, 1440]);
+    assert!(number(&delay["at_once_published"]) < 361 && number(&delay["hard_end_published"]) < 1440);
+    // A person reads the same.
+    let shown = String::from_utf8(narrows(at, &["economics", program]).stdout).expect("text");
+    for (line, seconds) in [
+        ("this program, refuted in one transaction", number(&delay["at_once_published"])),
+        ("this program, the match played above", number(&delay["played_published"])),
+        ("this program, any match, by hardEnd's formula", number(&delay["hard_end_published"])),
+        ("zk-OPML, a model of MNIST's size", 361),
+        ("opML, a model of MNIST's size", 1440),
+    ] {
+        let found = shown.lines().find(|found| found.trim_start().starts_with(line));
+        let found = found.unwrap_or_else(|| panic!("{line} is not in:\n{shown}")).replace(',', "");
+        assert!(found.ends_with(&format!(" {seconds} s")), "{found}");
+    }
+}
+
+#[test]
+fn an_input_that_no_transaction_carries_is_refused_before_anything_is_paid() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    std::fs::write(at.join("key"), "11".repeat(32)).expect("written");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let owner = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(at.join("key"), owner).expect("the owner's alone");
+    }
+    let (program, input) = (fixture("digits.narrows"), fixture("sample.npy"));
+    let job = |most: &str| {
+        let mut args = vec!["job", "--rpc", "http://127.0.0.1:1", "--key-file", "key", "--deadline", "100"];
+        args.extend(["--fee", "1eth", "--program", text(&program), "--input", text(&input)]);
+        args.extend(["--max-transaction-bytes", most]);
+        args.into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let run = |most: &str, parts: &[&str]| {
+        let args = job(most);
+        refused(at, &args.iter().map(String::as_str).collect::<Vec<_>>(), parts);
+    };
+    // 64 bytes of input in 228 of calldata, and at most 192 around them.
+    run("419", &["64 bytes", "postJob", "420 bytes", "419", "--max-transaction-bytes"]);
+    // What fits is refused for what comes next: there is no deployment here.
+    run("420", &["deployment.toml"]);
 }
 
 #[test]

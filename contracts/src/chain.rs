@@ -18,6 +18,28 @@ pub const MAX_EVENTS: usize = 1 << 16;
 /// The most transactions that a node hands to one [`Chain::send_all`].
 pub const MAX_TOGETHER: usize = 64;
 
+/// The most bytes of a transaction that a public chain's nodes hand on, envelope and signature included: what geth and most
+/// others hold to unless told otherwise.
+pub const MAX_TRANSACTION_BYTES: usize = 128 * 1024;
+
+/// More than all of a signed transaction (EIP-1559) but its calldata takes: 1 + 4 + 9 + 9 + 17 + 17 + 5 + 21 + 17 + 4 + 1 + 67
+/// bytes at the most.
+const ENVELOPE_BYTES: usize = 192;
+
+/// Refuses a call for which a transaction of `limit` bytes has no room.
+///
+/// # Errors
+/// [`ChainError::TooLong`].
+pub fn check_size(call: &Call, limit: usize) -> Result<(), ChainError> {
+    check_bytes(call.name(), crate::bindings::encode(call).1.len(), limit)
+}
+
+/// As [`check_size`], of so many bytes of calldata.
+pub(crate) fn check_bytes(call: &'static str, calldata: usize, limit: usize) -> Result<(), ChainError> {
+    let bytes = calldata + ENVELOPE_BYTES;
+    if bytes <= limit { Ok(()) } else { Err(ChainError::TooLong { call, bytes, limit }) }
+}
+
 /// A call with its sender and the money that goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transaction {
@@ -89,6 +111,18 @@ pub enum ChainError {
         /// The most gas that a transaction may have.
         limit: u64,
     },
+    /// The call is longer than a transaction may be; nothing was sent.
+    #[error(
+        "{call} needs a transaction of {bytes} bytes, and this chain's nodes take {limit} (--max-transaction-bytes); compile the model for a smaller input or output, or use a chain whose nodes take more"
+    )]
+    TooLong {
+        /// The contract function.
+        call: &'static str,
+        /// Bytes that its transaction would have.
+        bytes: usize,
+        /// The most bytes of a transaction.
+        limit: usize,
+    },
     /// The sender does not hold the value.
     #[error("account {account} holds {balance} wei and needs {needed}; fund it", balance = balance.0, needed = needed.0)]
     InsufficientFunds {
@@ -131,6 +165,36 @@ impl ChainError {
             _ => false,
         }
     }
+
+    /// Whether it is one transaction's own, so that others may fare better.
+    #[must_use]
+    pub const fn is_its_own(&self) -> bool {
+        match self {
+            Self::InsufficientFunds { .. }
+            | Self::OutOfGas { .. }
+            | Self::TooLong { .. }
+            | Self::NotPayable { .. } => true,
+            Self::Rpc(error) => {
+                matches!(
+                    error,
+                    RpcError::NotMined { .. } | RpcError::Rejected { .. } | RpcError::Reverted { .. }
+                )
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it is the call itself that cannot be sent here, however often it is tried.
+    #[must_use]
+    pub const fn is_of_the_call(&self) -> bool {
+        matches!(
+            self,
+            Self::OutOfGas { .. }
+                | Self::TooLong { .. }
+                | Self::NotPayable { .. }
+                | Self::Rpc(RpcError::Rejected { .. })
+        )
+    }
 }
 
 /// A chain with the contracts deployed. Everything that a node does goes through here.
@@ -146,6 +210,19 @@ pub trait Chain {
 
     /// The address of `Game`, bound into every identifier.
     fn game(&self) -> Account;
+
+    /// The most bytes that a transaction may have, envelope and signature included.
+    fn max_transaction_bytes(&self) -> usize {
+        MAX_TRANSACTION_BYTES
+    }
+
+    /// Refuses a call that no transaction here is long enough for: to be asked before money is bound to its being sent.
+    ///
+    /// # Errors
+    /// [`ChainError::TooLong`].
+    fn check_size(&self, call: &Call) -> Result<(), ChainError> {
+        check_size(call, self.max_transaction_bytes())
+    }
 
     /// Sends a transaction and waits until it stands: its events are then among those of [`Chain::events_from`].
     ///

@@ -11,11 +11,16 @@ pub mod bindings;
 mod chain;
 pub mod embedded;
 mod inbox;
+mod outbox;
 pub mod rpc;
 mod views;
 
-pub use chain::{Chain, ChainError, LoggedEvent, MAX_EVENTS, MAX_TOGETHER, Receipt, Transaction};
+pub use chain::{
+    Chain, ChainError, LoggedEvent, MAX_EVENTS, MAX_TOGETHER, MAX_TRANSACTION_BYTES, Receipt, Transaction,
+    check_size,
+};
 pub use embedded::{EmbeddedChain, StorageError};
 pub use inbox::{Inbox, InboxError};
+pub use outbox::{Fate, Outbox, Outcome};
 pub use rpc::{RpcChain, RpcConfig, RpcError};
 pub use views::{ClaimView, JobView};

@@ -294,7 +294,7 @@ contract LedgerTest is Fixture {
 
     // Amounts beyond 128 bits.
 
-    function test_attack_35_amounts_that_nobody_can_pay() public {
+    function test_attack_26_amounts_that_nobody_can_pay() public {
         IGame.Parameters memory p = params();
         p.workPrice = type(uint128).max;
         p.delayFee = type(uint128).max;

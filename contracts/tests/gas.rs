@@ -5,7 +5,7 @@ mod common;
 use common::{EXECUTOR, FEE, REQUESTER, STRANGER, World};
 use narrows_bisection::{BlockTime, Call, Wei};
 use narrows_commitment::{Digest, ProgramRoot};
-use narrows_contracts::{ChainError, Receipt};
+use narrows_contracts::{Chain as _, ChainError, Receipt};
 
 /// Of a transaction, and of each byte (EIP-2028, EIP-7623).
 const BASE: u64 = 21_000;
@@ -48,6 +48,28 @@ fn a_transaction_has_a_limit_inside_too() {
     // As calldata, a million zeros are below the limit; to hash and announce them is not.
     let program = wide(&mut world, 1 << 20);
     let error = world.try_send(REQUESTER, FEE, job(program, vec![0; 1 << 20])).expect_err("too big");
+    assert_eq!(error, ChainError::OutOfGas { call: "postJob", limit: 16_777_216 });
+}
+
+#[test]
+fn attack_35_what_is_said_to_fit_fits_whatever_its_bytes_are() {
+    let mut world = World::new();
+    let most = world.chain.max_transaction_bytes();
+    // 164 bytes of calldata besides the input, and 192 around it.
+    let fits = (most - 192 - 164) / 32 * 32;
+    assert_eq!(fits, 418_528, "as README says");
+    for (bytes, good) in [(fits, true), (fits + 1, false)] {
+        let program = wide(&mut world, bytes as u32);
+        let call = job(program, vec![0xff; bytes]);
+        assert_eq!(world.chain.check_size(&call).is_ok(), good, "{bytes}");
+        if good {
+            let receipt = world.send(REQUESTER, FEE, call);
+            println!("{bytes} bytes: {} gas", receipt.gas_used);
+        }
+    }
+    // A little further on it is the gas that is missing.
+    let program = wide(&mut world, 419_500);
+    let error = world.try_send(REQUESTER, FEE, job(program, vec![0xff; 419_500])).expect_err("too big");
     assert_eq!(error, ChainError::OutOfGas { call: "postJob", limit: 16_777_216 });
 }
 

@@ -29,6 +29,9 @@ pub mod limits {
     pub const MAX_STEP_TILES: u64 = 192;
     /// Runs of neighbouring terms in a step: each costs gas of its own.
     pub const MAX_STEP_ROWS: u64 = 1 << 11;
+    /// Most bytes of tiles and proofs that a step opens: with all else that its call carries, less than the 128 KiB of a
+    /// transaction that nodes of public chains hand on.
+    pub const MAX_STEP_BYTES: u64 = 112 << 10;
     /// Greatest number of levels in a reveal.
     pub const MAX_REVEAL_BITS: u8 = 6;
     /// Most bits by which a division lifts its accumulator.
@@ -294,38 +297,10 @@ fn records(constant: &crate::Constant) -> Checked {
     Ok(())
 }
 
-/// The most tiles of an operand that `terms` neighbouring terms touch.
-fn tiles(op: &Operator, operand: &Operand, tensor: TensorType, terms: u64) -> u64 {
-    let in_row = u64::from(op.red[2]).min(terms);
-    let step = u64::from(operand.map.red[2]) * operand.dtype.bytes() as u64;
-    let per_row = if step >= 128 { in_row } else { (in_row - 1) * step / 128 + 2 };
-    tensor.tiles().min(rows(op, terms) * per_row)
-}
-
-/// The most rows, runs over the innermost reduction, that `terms` neighbouring terms touch.
-fn rows(op: &Operator, terms: u64) -> u64 {
-    let row = u64::from(op.red[2]);
-    let rows = u64::from(op.red[0]) * u64::from(op.red[1]);
-    if row >= op.terms() { 1 } else { rows.min(terms.div_ceil(row) + 1) }
-}
-
 fn witness(op: &Operator, a: TensorType, b: Option<TensorType>) -> Checked {
     let rule = Rule::Witness;
     ensure((1..=limits::MAX_SPLIT).contains(&op.split), rule, || format!("segments of {} terms", op.split))?;
     let segments = op.segments();
     ensure(segments <= limits::MAX_SEGMENTS, rule, || format!("{segments} segments; raise the split"))?;
-    let terms = op.terms().min(u64::from(op.split));
-    let count = rows(op, terms);
-    ensure(count <= limits::MAX_STEP_ROWS, rule, || format!("a step walks {count} rows; lower the split"))?;
-    let fits = |operand: &Operand, tensor, name| {
-        let count = tiles(op, operand, tensor, terms);
-        ensure(count <= limits::MAX_STEP_TILES, rule, || {
-            format!("a step opens {count} tiles of operand {name}; lower the split")
-        })
-    };
-    fits(&op.a, a, "a")?;
-    if let (Some(operand), Some(tensor)) = (&op.b, b) {
-        fits(operand, tensor, "b")?;
-    }
-    Ok(())
+    crate::step::check(op, a, b, op.terms().min(u64::from(op.split)))
 }

@@ -17,6 +17,7 @@ mod operator;
 mod parts;
 mod program;
 mod reference;
+mod step;
 mod types;
 
 pub use decode::{DecodeError, LoadError};
@@ -30,6 +31,7 @@ pub use operator::{Finalise, IndexMap, Operand, Operator, Params, Window};
 pub use parts::{Constant, HEADER_BYTES, Header, ProgramParts, TensorType};
 pub use program::Program;
 pub use reference::Reference;
+pub use step::step_fits;
 pub use types::{DType, Fold, Source, record};
 
 #[cfg(test)]

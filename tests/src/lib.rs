@@ -7,6 +7,7 @@ pub mod digits;
 pub mod mirror;
 pub mod oracle;
 pub mod random_program;
+pub mod rationed;
 pub mod referees;
 pub mod rust_referee;
 pub mod sim;

@@ -1,11 +1,14 @@
 //! An execution's trace in two levels: what layers export, and every operator's output (SPEC 3).
 
+mod exports;
+
 use std::sync::OnceLock;
 
-use narrows_commitment::{
-    Digest, Domain, ProgramRoot, TensorRoot, Tile, TraceRoot, Tree, keccak, tagged, tile_at,
-};
+use narrows_commitment::{Digest, ProgramRoot, TensorRoot, Tile, TraceRoot, Tree, keccak, tile_at};
 use narrows_program::{Layer, LayerIndex, OperatorIndex, Program, TileIndex};
+
+use exports::exports_leaf;
+pub use exports::{Exports, exports_root};
 
 /// What a trace file begins with.
 const MAGIC: &[u8; 4] = b"NRWT";
@@ -55,11 +58,11 @@ pub enum TraceError {
 
 /// The input, every operator's output, and the trees over them.
 ///
-/// Only what layers export is hashed at once; other operators' trees are built when somebody asks for them.
+/// Only what layers export is hashed at once; the input's tree and other operators' are built when somebody asks for them.
 #[derive(Debug, Clone)]
 pub struct Trace {
     input: Vec<u8>,
-    input_tree: Tree,
+    input_tree: OnceLock<Tree>,
     outputs: Vec<Vec<u8>>,
     trees: Vec<OnceLock<Tree>>,
     /// Each layer's first operator.
@@ -76,30 +79,6 @@ impl PartialEq for Trace {
 }
 
 impl Eq for Trace {}
-
-/// The leaf of a layer whose exports have these roots, in order: the root itself if there is one, else
-/// keccak(0x02 | n | roots) (SPEC 3).
-pub(crate) fn exports_leaf(roots: &[Digest]) -> Digest {
-    if let [root] = roots {
-        return *root;
-    }
-    // A layer has at most 32 operators.
-    let count = [u8::try_from(roots.len()).expect("a layer has at most 32 exports")];
-    let parts: Vec<&[u8]> = std::iter::once(&count[..]).chain(roots.iter().map(|root| &root.0[..])).collect();
-    tagged(Domain::Exports, &parts)
-}
-
-/// The trace root of a run whose outputs `output` gives, by hashing what layers export and nothing else: the honest path.
-///
-/// `output` is asked once for every exported operator, in order, and must give its canonical bytes.
-#[must_use]
-pub fn exports_root<'a>(program: &Program, output: &dyn Fn(OperatorIndex) -> &'a [u8]) -> TraceRoot {
-    let exports: Vec<&[u8]> = program.layers().iter().flat_map(Layer::exported).map(output).collect();
-    let mut roots = Tree::roots_of_bytes(&exports).into_iter();
-    let leaf =
-        |layer: &Layer| exports_leaf(&roots.by_ref().take(layer.exports.len()).collect::<Vec<Digest>>());
-    TraceRoot(Tree::new(program.layers().iter().map(leaf).collect()).root())
-}
 
 impl Trace {
     /// Commits to the outputs that an engine gave for `input`, one an operator, all in canonical bytes.
@@ -126,7 +105,7 @@ impl Trace {
         let leaf = |layer: &Layer| exports_leaf(&layer.exported().map(root).collect::<Vec<_>>());
         let tree = Tree::new(program.layers().iter().map(leaf).collect());
         let firsts = program.layers().iter().map(|layer| layer.first.0).collect();
-        Ok(Self { input_tree: Tree::of_bytes(&input), input, outputs, trees, firsts, tree })
+        Ok(Self { input, input_tree: OnceLock::new(), outputs, trees, firsts, tree })
     }
 
     /// The trace root.
@@ -160,13 +139,13 @@ impl Trace {
     /// The input's root.
     #[must_use]
     pub fn input_root(&self) -> TensorRoot {
-        TensorRoot(self.input_tree.root())
+        TensorRoot(self.input_tree().root())
     }
 
-    /// The input's tree.
+    /// The input's tree, built when it is first asked for.
     #[must_use]
     pub fn input_tree(&self) -> &Tree {
-        &self.input_tree
+        self.input_tree.get_or_init(|| Tree::of_bytes(&self.input))
     }
 
     /// The output of operator `operator`, in canonical bytes.

@@ -45,6 +45,28 @@ fn the_honest_path_hashes_exports_alone() {
 }
 
 #[test]
+fn exports_say_all_that_a_claim_says() {
+    let (program, trace) = (program(2), truth(&program(2)));
+    let exports = Exports::new(&program, &|index| trace.operator(index));
+    assert_eq!((exports.root(), exports.output()), (trace.root(), trace.output()));
+    assert_eq!(exports.output_root(), trace.operator_root(OperatorIndex(8)));
+    assert_eq!(exports.output_path(), trace.output_path());
+    let hashed: usize =
+        [0, 1, 3, 5, 6, 8].map(|index| trace.operator(OperatorIndex(index)).len()).iter().sum();
+    assert_eq!(exports.hashed_bytes(), hashed as u64);
+    assert_eq!(exports.hashed_bytes(), program.exported_bytes());
+    // What is not exported changes nothing, what is changes the root.
+    let of = |doctored: u32| {
+        let mut outputs = trace.outputs().to_vec();
+        outputs[doctored as usize][0] ^= 1;
+        Exports::new(&program, &|index| &outputs[index.0 as usize]).root()
+    };
+    assert_eq!(of(2), trace.root());
+    assert_ne!(of(3), trace.root());
+    assert_ne!(of(8), trace.root());
+}
+
+#[test]
 fn a_local_operator_shows_in_the_own_root_only_or_through_what_reads_it() {
     let (program, own) = (program(2), truth(&program(2)));
     let mut outputs = own.outputs().to_vec();

@@ -7,7 +7,7 @@ use narrows_bisection::{
     BlockTime, Call, ClaimId, ClaimStatus, Posted, Refutation, Seated, Trace, Wei, game::ids, refute,
 };
 use narrows_commitment::{Digest, depth_for};
-use narrows_contracts::Chain;
+use narrows_contracts::{Chain, Fate};
 use narrows_program::Program;
 
 use super::{Action, NodeError, Tried, WatchtowerNode};
@@ -33,7 +33,7 @@ impl WatchtowerNode {
             let commitment = self.commitment(&program, &trace, id);
             if let Some(refutation) = self.refutations.get(&id).cloned() {
                 self.refute(chain, id, posted, commitment, refutation, actions)?;
-            } else if chain.now() < window_end && self.tried.may(&Tried::Open(id), chain.now()) {
+            } else if chain.now() < window_end && self.outbox.may(&Tried::Open(id), chain.now()) {
                 self.open(chain, &program, id, posted, commitment, actions)?;
             }
         }
@@ -53,15 +53,15 @@ impl WatchtowerNode {
             same && claim.status == ClaimStatus::Refuted
         });
         let Some(original) = twin.map(|claim| claim.posted) else { return Ok(false) };
-        if !self.tried.may(&Tried::Copy(id), chain.now()) {
+        if !self.outbox.may(&Tried::Copy(id), chain.now()) {
             return Ok(false);
         }
-        let sent = self.send(chain, Wei(0), Call::RefuteCopy { original, copy: posted }, actions)?;
-        if sent.is_some() {
-            self.tried.done(Tried::Copy(id));
+        let fate = self.outbox.send(chain, Wei(0), Call::RefuteCopy { original, copy: posted }, actions)?;
+        if fate != Fate::Failed {
+            self.outbox.done(Tried::Copy(id));
         }
         // What is on its way is waited for; what was refused is disputed.
-        Ok(sent != Some(false))
+        Ok(matches!(fate, Fate::Accepted | Fate::Failed))
     }
 
     /// Asks once for the claimed trace, and looks for a fault in it that one transaction can show.
@@ -73,10 +73,10 @@ impl WatchtowerNode {
         id: ClaimId,
         posted: Posted,
     ) -> Result<(), NodeError> {
-        if !self.temper.refutes() || !self.tried.may(&Tried::Fetch(id), chain.now()) {
+        if !self.temper.refutes() || !self.outbox.may(&Tried::Fetch(id), chain.now()) {
             return Ok(());
         }
-        self.tried.done(Tried::Fetch(id));
+        self.outbox.done(Tried::Fetch(id));
         let venue = Venue { chain_id: chain.chain_id(), game: chain.game(), claim: id };
         let (source, program, own) = (Arc::clone(&self.source), Arc::clone(program), Arc::clone(own));
         let search = tokio::task::spawn_blocking(move || {
@@ -91,7 +91,8 @@ impl WatchtowerNode {
         Ok(())
     }
 
-    /// Commits to one's own trace, and in a later block refutes; what is refused is given up for a match.
+    /// Commits to one's own trace, and in a later block refutes; what is refused, or is too much for a transaction, is given up
+    /// for a match.
     fn refute(
         &mut self,
         chain: &mut dyn Chain,
@@ -102,13 +103,15 @@ impl WatchtowerNode {
         actions: &mut Vec<Action>,
     ) -> Result<(), NodeError> {
         match self.seat(id) {
-            None if self.tried.may(&Tried::Commit(id), chain.now()) => {
+            None if self.outbox.may(&Tried::Commit(id), chain.now()) => {
                 let call = Call::Commit { claim: id, commitment };
-                self.send_once(chain, Tried::Commit(id), Wei(0), call, actions)?;
+                self.outbox.send_once(chain, Tried::Commit(id), Wei(0), call, actions)?;
             }
             Some((_, seated)) if chain.now() > seated.seat.opened_at => {
                 let call = Call::Refute { posted, refutation: Box::new(refutation) };
-                if self.send(chain, Wei(0), call, actions)? == Some(false) {
+                // One that this chain cannot carry is no better than one that it refuses.
+                if matches!(self.outbox.send(chain, Wei(0), call, actions)?, Fate::Refused | Fate::Impossible)
+                {
                     self.refutations.remove(&id);
                 }
             }
@@ -131,7 +134,7 @@ impl WatchtowerNode {
         let bond = registered.and_then(|registered| registered.bond(&chain.parameters()));
         if let (false, Some(bond)) = (playing, bond) {
             let call = Call::Open { posted, commitment };
-            self.send_once(chain, Tried::Open(id), bond, call, actions)?;
+            self.outbox.send_once(chain, Tried::Open(id), bond, call, actions)?;
         }
         Ok(())
     }

@@ -4,18 +4,18 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | `attempts` | what was tried, and when it may be tried again |
 //! | `check` | re-runs claims |
 //! | `dispute` | one refuting transaction where the claim's trace is served, a match where it is withheld |
 //! | `play` | moves of this node's matches |
+//! | `runs` | re-runs of the model: their roots, and whole traces where claims are fought |
 //! | `settle` | rewards, bonds, withdrawals |
 //! | `source` | where claimed traces come from |
 //! | `temper` | what is disputed, and how: honest, or a test's nuisance |
 
-mod attempts;
 mod check;
 mod dispute;
 mod play;
+mod runs;
 mod settle;
 mod source;
 mod temper;
@@ -24,18 +24,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use narrows_bisection::{
-    Account, Call, ClaimId, JobId, Ledger, MatchId, Refusal, Refutation, StateHash, Trace, Wei,
-};
+use narrows_bisection::{Account, Call, ClaimId, JobId, Ledger, MatchId, Refusal, Refutation, StateHash};
 use narrows_commitment::{Digest, ProgramRoot, TraceRoot, keccak};
-use narrows_contracts::{
-    Chain, ChainError, Inbox, InboxError, LoggedEvent, MAX_TOGETHER, Receipt, Transaction,
-};
+use narrows_contracts::{Chain, ChainError, Inbox, InboxError, LoggedEvent, Outbox, Outcome, Receipt};
 use narrows_program::Program;
 
-use crate::engine::{Backend, BurnEngine, EngineError};
+use crate::engine::{Backend, EngineError};
 
-use attempts::{Attempts, is_its_own};
+use runs::Runs;
 
 pub use source::{NoSource, TraceSource};
 pub use temper::{Griefer, Honest, Temper};
@@ -79,6 +75,15 @@ pub enum Action {
     Refused(Call, Refusal),
 }
 
+impl From<Outcome> for Action {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Sent(call, receipt) => Self::Sent(call, receipt),
+            Outcome::Refused(call, refusal) => Self::Refused(call, refusal),
+        }
+    }
+}
+
 /// What can be tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Tried {
@@ -96,21 +101,18 @@ enum Tried {
 pub struct WatchtowerNode {
     account: Account,
     programs: BTreeMap<ProgramRoot, Arc<Program>>,
-    engines: BTreeMap<ProgramRoot, Arc<BurnEngine>>,
     backend: Backend,
     temper: Arc<dyn Temper>,
     source: Arc<dyn TraceSource>,
     secret: Digest,
     inbox: Inbox,
     ledger: Ledger,
-    traces: BTreeMap<JobId, Arc<Trace>>,
+    runs: Runs,
     checked: BTreeSet<ClaimId>,
     /// Claims to be fought.
     wrong: BTreeSet<ClaimId>,
     refutations: BTreeMap<ClaimId, Refutation>,
-    tried: Attempts<Tried>,
-    /// The first error of this tick that was one transaction's own.
-    failed: Option<ChainError>,
+    outbox: Outbox<Tried>,
 }
 
 impl WatchtowerNode {
@@ -131,19 +133,17 @@ impl WatchtowerNode {
         Self {
             account,
             programs: programs.into_iter().map(|program| (program.root(), program)).collect(),
-            engines: BTreeMap::new(),
             backend,
             temper,
             source: Arc::new(NoSource),
             secret,
             inbox,
             ledger,
-            traces: BTreeMap::new(),
+            runs: Runs::default(),
             checked: BTreeSet::new(),
             wrong: BTreeSet::new(),
             refutations: BTreeMap::new(),
-            tried: Attempts::default(),
-            failed: None,
+            outbox: Outbox::new(account),
         }
     }
 
@@ -171,15 +171,13 @@ impl WatchtowerNode {
             self.ledger.observe(logged.time, &logged.event);
         }
         let mut actions = Vec::new();
-        self.failed = None;
         self.play(chain, &mut actions).await?;
         self.check_claims(chain, &mut actions).await?;
         self.dispute(chain, &mut actions).await?;
         self.settle(chain, &mut actions).await?;
-        match self.failed.take() {
-            Some(error) => Err(error.into()),
-            None => Ok(actions),
-        }
+        self.forget(chain);
+        self.outbox.end()?;
+        Ok(actions)
     }
 
     /// What salts this node's commitment about `claim`.
@@ -189,133 +187,5 @@ impl WatchtowerNode {
 
     fn program_of(&self, job: JobId) -> Option<Arc<Program>> {
         self.ledger.jobs.get(&job).and_then(|entry| self.programs.get(&entry.program)).cloned()
-    }
-
-    /// This node's own trace of a job: remembered, or computed in burn.
-    async fn trace(&mut self, job: JobId) -> Result<Result<Arc<Trace>, String>, NodeError> {
-        if let Some(trace) = self.traces.get(&job) {
-            return Ok(Ok(Arc::clone(trace)));
-        }
-        let Some(entry) = self.ledger.jobs.get(&job) else {
-            return Ok(Err("its job is unknown".into()));
-        };
-        let Some(program) = self.programs.get(&entry.program).cloned() else {
-            return Ok(Err(format!("program {} is not known here", entry.program)));
-        };
-        let (engine, backend) = (self.engines.get(&entry.program).cloned(), self.backend);
-        let input = entry.input.clone();
-        let run = tokio::task::spawn_blocking(move || {
-            let engine = match engine {
-                Some(engine) => engine,
-                None => Arc::new(BurnEngine::new(&program, backend)?),
-            };
-            let outputs = engine.run(&input)?;
-            Ok::<_, EngineError>((engine, Trace::new(&program, input, outputs)))
-        });
-        let (engine, trace) = run.await.map_err(|_| NodeError::Interrupted)??;
-        self.engines.insert(entry.program, engine);
-        Ok(trace.map_err(|error| error.to_string()).map(|trace| {
-            let trace = Arc::new(trace);
-            self.traces.insert(job, Arc::clone(&trace));
-            trace
-        }))
-    }
-
-    /// Sends; whether it was accepted, or `None` when it failed by itself, which the tick's end tells.
-    fn send(
-        &mut self,
-        chain: &mut dyn Chain,
-        value: Wei,
-        call: Call,
-        actions: &mut Vec<Action>,
-    ) -> Result<Option<bool>, NodeError> {
-        let sent = chain.send(Transaction { from: self.account, value, call: call.clone() });
-        self.outcome(sent, call, actions)
-    }
-
-    /// What came of a call that was sent.
-    fn outcome(
-        &mut self,
-        sent: Result<Receipt, ChainError>,
-        call: Call,
-        actions: &mut Vec<Action>,
-    ) -> Result<Option<bool>, NodeError> {
-        match sent {
-            Ok(receipt) => {
-                actions.push(Action::Sent(call, receipt));
-                Ok(Some(true))
-            }
-            Err(ChainError::Refused { refusal, .. }) => {
-                actions.push(Action::Refused(call, refusal));
-                Ok(Some(false))
-            }
-            Err(error) if is_its_own(&error) => {
-                self.failed.get_or_insert(error);
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Sends moves in different matches together. As with [`Self::send_again`], what a reorganisation undoes is due again.
-    fn send_moves(
-        &mut self,
-        chain: &mut dyn Chain,
-        moves: Vec<(Tried, Call)>,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), NodeError> {
-        for together in moves.chunks(MAX_TOGETHER) {
-            let account = self.account;
-            let tx =
-                |(_, call): &(Tried, Call)| Transaction { from: account, value: Wei(0), call: call.clone() };
-            let sent = chain.send_all(together.iter().map(tx).collect());
-            let mut failed = None;
-            for ((what, call), sent) in together.iter().zip(sent) {
-                let what = *what;
-                match self.outcome(sent, call.clone(), actions) {
-                    Ok(Some(_)) => self.rest(chain, what),
-                    Ok(None) => {}
-                    // What was sent beside it is still recorded.
-                    Err(error) => _ = failed.get_or_insert(error),
-                }
-            }
-            failed.map_or(Ok(()), Err)?;
-        }
-        Ok(())
-    }
-
-    /// Sends what must stand once; refused, it is tried again in a later block.
-    fn send_once(
-        &mut self,
-        chain: &mut dyn Chain,
-        what: Tried,
-        value: Wei,
-        call: Call,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), NodeError> {
-        match self.send(chain, value, call, actions)? {
-            Some(true) => self.tried.done(what),
-            Some(false) => self.rest(chain, what),
-            None => {}
-        }
-        Ok(())
-    }
-
-    /// Sends what harms nobody twice: a reorganisation may undo what stood, and then it is due again.
-    fn send_again(
-        &mut self,
-        chain: &mut dyn Chain,
-        what: Tried,
-        call: Call,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), NodeError> {
-        if self.send(chain, Wei(0), call, actions)?.is_some() {
-            self.rest(chain, what);
-        }
-        Ok(())
-    }
-
-    fn rest(&mut self, chain: &dyn Chain, what: Tried) {
-        self.tried.rest(what, chain.now(), chain.parameters().block_seconds);
     }
 }

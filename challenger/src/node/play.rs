@@ -27,7 +27,7 @@ impl WatchtowerNode {
             // What was followed is not (yet) what stands: the next tick knows more.
             let state = *follower.state();
             let tried = Tried::Move(id, state.hash());
-            if chain.match_state(id)? != Some(state.hash()) || !self.tried.may(&tried, chain.now()) {
+            if chain.match_state(id)? != Some(state.hash()) || !self.outbox.may(&tried, chain.now()) {
                 continue;
             }
             let overdue = state.deadline(&parameters).is_some_and(|deadline| chain.now() >= deadline);
@@ -43,6 +43,6 @@ impl WatchtowerNode {
                 moves.push((tried, call));
             }
         }
-        self.send_moves(chain, moves, actions)
+        Ok(self.outbox.send_moves(chain, moves, actions)?)
     }
 }

@@ -21,7 +21,7 @@ impl WatchtowerNode {
         self.rewards(chain, actions).await?;
         self.reclaim(chain, actions)?;
         if chain.owed(self.account)? > Wei(0) {
-            self.send(chain, Wei(0), Call::Withdraw, actions)?;
+            self.outbox.send(chain, Wei(0), Call::Withdraw, actions)?;
         }
         Ok(())
     }
@@ -37,16 +37,21 @@ impl WatchtowerNode {
             let Some((number, seated)) = self.seat(id) else { continue };
             let mine = refuted.best.is_some_and(|best| best.account == self.account);
             if now.0 >= refuted.at.0 + patience {
-                if mine && self.tried.may(&Tried::Collect(id), now) {
-                    self.send_again(chain, Tried::Collect(id), Call::CollectReward { claim: id }, actions)?;
+                if mine && self.outbox.may(&Tried::Collect(id), now) {
+                    self.outbox.send_again(
+                        chain,
+                        Tried::Collect(id),
+                        Call::CollectReward { claim: id },
+                        actions,
+                    )?;
                 }
                 continue;
             }
             let better = refuted.best.is_none_or(|best| number < best.number);
-            if better && seated.seat.opened_at < refuted.at && self.tried.may(&Tried::Reward(id), now) {
+            if better && seated.seat.opened_at < refuted.at && self.outbox.may(&Tried::Reward(id), now) {
                 match self.opening(chain, id, posted, refuted, number, seated).await? {
-                    Some(call) => self.send_once(chain, Tried::Reward(id), Wei(0), call, actions)?,
-                    None => self.rest(chain, Tried::Reward(id)),
+                    Some(call) => self.outbox.send_once(chain, Tried::Reward(id), Wei(0), call, actions)?,
+                    None => self.outbox.rest(chain, Tried::Reward(id)),
                 }
             }
         }
@@ -127,18 +132,20 @@ impl WatchtowerNode {
             |claim: &ClaimId| self.ledger.claims.get(claim).is_some_and(|c| c.status != ClaimStatus::Pending);
         let mine = self.ledger.matches.iter().filter(|(id, m)| {
             let due = m.challenger == self.account && !m.reclaimed && decided(&m.claim);
-            due && self.tried.may(&Tried::Reclaim(**id), now)
+            due && self.outbox.may(&Tried::Reclaim(**id), now)
         });
         let mine: Vec<MatchId> = mine.map(|(id, _)| *id).collect();
         for id in mine {
             match self.concluded(chain, id)? {
                 // A lost match has no bond left.
                 Some(follower) if matches!(follower.state().phase, Phase::Lost | Phase::Reclaimed) => {
-                    self.tried.done(Tried::Reclaim(id));
+                    self.outbox.done(Tried::Reclaim(id));
                 }
-                Some(follower) => self.send_again(chain, Tried::Reclaim(id), follower.reclaim(), actions)?,
+                Some(follower) => {
+                    self.outbox.send_again(chain, Tried::Reclaim(id), follower.reclaim(), actions)?
+                }
                 // What was followed is not what stands: a node that is behind may show it.
-                None => self.rest(chain, Tried::Reclaim(id)),
+                None => self.outbox.rest(chain, Tried::Reclaim(id)),
             }
         }
         Ok(())

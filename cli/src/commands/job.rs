@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, ensure};
 use clap::Args;
 use narrows_bisection::{BlockTime, Call, Event, Wei};
-use narrows_commitment::keccak;
-use narrows_contracts::{Chain as _, Transaction};
+use narrows_commitment::{Digest, keccak};
+use narrows_contracts::{Chain as _, Transaction, check_size};
 use serde_json::json;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -52,6 +52,11 @@ pub fn run(args: &JobArgs, out: Output) -> Result<()> {
     let mut config = args.rpc.config();
     args.fees.apply(&mut config);
     config.keys = vec![key];
+    // Before anything is paid for: a job that cannot be posted registers no program either.
+    let call = |input, salt, deadline| Call::PostJob { program: program.root(), input, salt, deadline };
+    let zero = call(input.clone(), Digest::default(), BlockTime(0));
+    check_size(&zero, config.max_transaction_bytes)
+        .with_context(|| format!("an input of {} bytes cannot be published", input.len()))?;
     let mut chain = connect(config, &args.deployment)?;
     if chain.program(program.root())?.is_none() {
         let header = program.header_bytes().to_vec();
@@ -67,8 +72,7 @@ pub fn run(args: &JobArgs, out: Output) -> Result<()> {
     let salt =
         keccak(&[&from.0[..], &now.as_nanos().to_be_bytes(), &std::process::id().to_be_bytes()].concat());
     let deadline = BlockTime(chain.now().0.saturating_add(args.deadline));
-    let call = Call::PostJob { program: program.root(), input, salt, deadline };
-    let receipt = chain.send(Transaction { from, value: args.fee, call })?;
+    let receipt = chain.send(Transaction { from, value: args.fee, call: call(input, salt, deadline) })?;
     let posted = receipt.events.iter().find_map(|event| match event {
         Event::JobPosted { job, .. } => Some(*job),
         _ => None,

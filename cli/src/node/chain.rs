@@ -48,7 +48,7 @@ pub struct KeyArgs {
     pub key_env: Option<String>,
 }
 
-/// What a transaction may cost.
+/// What a transaction may cost, and how long it may be.
 #[derive(Debug, Clone, Args)]
 pub struct FeeArgs {
     /// The most that is paid for a unit of gas, as 100gwei.
@@ -57,6 +57,9 @@ pub struct FeeArgs {
     /// What a block's maker gets for a unit of gas, as 1gwei.
     #[arg(long, value_name = "AMOUNT", value_parser = money::amount)]
     pub priority_fee: Option<Wei>,
+    /// The longest transaction that the chain's nodes take; 131072 unless they say otherwise.
+    #[arg(long, value_name = "BYTES")]
+    pub max_transaction_bytes: Option<usize>,
 }
 
 impl FeeArgs {
@@ -64,6 +67,7 @@ impl FeeArgs {
     pub fn apply(&self, config: &mut RpcConfig) {
         config.fee_cap = self.fee_cap.unwrap_or(config.fee_cap);
         config.priority_fee = self.priority_fee.unwrap_or(config.priority_fee);
+        config.max_transaction_bytes = self.max_transaction_bytes.unwrap_or(config.max_transaction_bytes);
     }
 }
 

@@ -68,6 +68,7 @@ struct File {
     poll_ms: Option<u64>,
     fee_cap: Option<String>,
     priority_fee: Option<String>,
+    max_transaction_bytes: Option<usize>,
     metrics: Option<SocketAddr>,
     serve: Option<SocketAddr>,
     backend: Option<String>,
@@ -147,7 +148,11 @@ impl NodeArgs {
         let amount = |text: &Option<String>| {
             text.as_deref().map(money::amount).transpose().map_err(anyhow::Error::msg)
         };
-        let fees = FeeArgs { fee_cap: amount(&file.fee_cap)?, priority_fee: amount(&file.priority_fee)? };
+        let fees = FeeArgs {
+            fee_cap: amount(&file.fee_cap)?,
+            priority_fee: amount(&file.priority_fee)?,
+            max_transaction_bytes: file.max_transaction_bytes,
+        };
         fees.apply(&mut config);
         self.fees.apply(&mut config);
         config.keys = vec![key.clone()];
@@ -232,7 +237,7 @@ mod tests {
             journal: None,
             confirmations: None,
             poll_ms: None,
-            fees: FeeArgs { fee_cap: None, priority_fee: None },
+            fees: FeeArgs { fee_cap: None, priority_fee: None, max_transaction_bytes: None },
             metrics: None,
         };
         let settled = none.settle(Special::default()).expect("settled");

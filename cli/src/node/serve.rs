@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use super::board::Board;
 use super::stop::Stop;
 
-/// Traces that are written out at once; who comes later waits.
+/// Traces that are made and written out at once; who comes later waits.
 const MAX_AT_ONCE: usize = 4;
 
 /// Listens at `address`, and serves `router` until the node stops.
@@ -74,16 +74,20 @@ async fn trace(State(traces): State<Traces>, Path(claim): Path<String>) -> Respo
     let Ok(claim) = ClaimId::deserialize(name) else {
         return (StatusCode::BAD_REQUEST, "a claim is 0x and 64 hexadecimal digits\n").into_response();
     };
-    let Some(served) = traces.shelf.get(claim) else {
-        return (StatusCode::NOT_FOUND, "nothing is served about this claim\n").into_response();
-    };
+    let nothing = || (StatusCode::NOT_FOUND, "nothing is served about this claim\n").into_response();
+    if !traces.shelf.has(claim) {
+        return nothing();
+    }
     let Ok(_turn) = traces.turns.acquire().await else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    // A trace may be long to write out.
-    let written = tokio::task::spawn_blocking(move || serde_json::to_vec(&*served)).await;
-    let Ok(Ok(body)) = written else {
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    // The model may have to be run again, and a trace may be long to write out.
+    let shelf = traces.shelf.clone();
+    let made = move || shelf.get(claim).map(|served| serde_json::to_vec(&*served));
+    let body = match tokio::task::spawn_blocking(made).await {
+        Ok(Some(Ok(body))) => body,
+        Ok(None) => return nothing(),
+        Ok(Some(Err(_))) | Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     };
     traces.board.served();
     tracing::debug!(%claim, bytes = body.len(), "a trace is handed out");

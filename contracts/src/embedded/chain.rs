@@ -6,13 +6,17 @@ use narrows_bisection::{
 use narrows_commitment::{Digest, ProgramRoot};
 use revm::primitives::{Address, TxKind};
 
-use super::evm::{Execution, Message};
+use super::evm::{Execution, Message, TRANSACTION_GAS};
 use super::records::{Head, LogRecord};
 use super::store::Change;
 use super::{EmbeddedChain, succeed, wei};
 use crate::bindings;
 use crate::views::{self, ClaimView, JobView};
 use crate::{Chain, ChainError, LoggedEvent, MAX_EVENTS, Receipt, Transaction};
+
+/// Gas of any transaction, and the least of a byte of calldata that is not zero (EIP-7623).
+const BASE_GAS: u64 = 21_000;
+const FLOOR_GAS: u64 = 40;
 
 impl Chain for EmbeddedChain {
     fn parameters(&self) -> Parameters {
@@ -29,6 +33,12 @@ impl Chain for EmbeddedChain {
 
     fn game(&self) -> Account {
         self.config.game
+    }
+
+    /// As many as always fit: nobody hands transactions on here, so it is gas that ends them, which the floor for bytes that
+    /// are not zero takes first.
+    fn max_transaction_bytes(&self) -> usize {
+        ((TRANSACTION_GAS - BASE_GAS) / FLOOR_GAS) as usize
     }
 
     fn send(&mut self, tx: Transaction) -> Result<Receipt, ChainError> {

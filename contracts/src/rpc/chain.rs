@@ -101,6 +101,10 @@ impl Chain for RpcChain {
         self.contracts.game
     }
 
+    fn max_transaction_bytes(&self) -> usize {
+        self.node.config.max_transaction_bytes
+    }
+
     fn send(&mut self, tx: Transaction) -> Result<Receipt, ChainError> {
         let message = self.message(&tx)?;
         let Self { node, contracts, sender, .. } = self;

@@ -8,6 +8,7 @@ use reqwest::Url;
 
 use super::RpcError;
 use super::key::Key;
+use crate::MAX_TRANSACTION_BYTES;
 
 /// How a chain behind JSON-RPC is reached, paid and waited for. [`RpcConfig::new`] gives defaults for a public chain.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub struct RpcConfig {
     pub priority_fee: Wei,
     /// The most gas that a transaction is given; EIP-7825 allows no more than the default.
     pub gas_cap: u64,
+    /// The most bytes that a transaction may have: what the chain's nodes take.
+    pub max_transaction_bytes: usize,
     /// Gas beyond what the node estimates, in percent.
     pub gas_margin_percent: u64,
     /// How long one request may take.
@@ -58,6 +61,7 @@ impl RpcConfig {
             fee_cap: Wei(100_000_000_000),
             priority_fee: Wei(1_000_000_000),
             gas_cap: 1 << 24,
+            max_transaction_bytes: MAX_TRANSACTION_BYTES,
             gas_margin_percent: 25,
             request_timeout: Duration::from_secs(20),
             attempts: 5,

@@ -17,6 +17,7 @@ use super::flight::{Flight, Place};
 use super::node::{Message, Node};
 use super::types::TxReceipt;
 use crate::bindings::address;
+use crate::chain::check_bytes;
 use crate::{ChainError, MAX_TOGETHER};
 
 /// The most transactions whose end is not known that are kept; no node runs so many at once.
@@ -97,6 +98,7 @@ impl Sender {
     fn begin(&self, node: &Node, message: Message) -> Result<Flight, ChainError> {
         let account = message.from;
         node.key(account)?;
+        check_bytes(message.name, message.data.len(), node.config.max_transaction_bytes)?;
         let standing = node.standing(account)?;
         let next = node.count(account, "pending")?.max(node.count(account, "latest")?);
         if next.saturating_sub(standing) > MAX_PENDING {

@@ -1,11 +1,15 @@
 //! From jobs to claims: a commitment first, the claim in a later block, so that nobody copies an output.
 
-use narrows_bisection::Promise;
-use narrows_bisection::served::{Served, Venue};
-use narrows_bisection::{BlockTime, Call, ClaimId, ClaimStatus, JobId, Posted, Trace, Wei, game::ids};
-use narrows_commitment::{Digest, TensorRoot, Tree};
-use narrows_contracts::Chain;
+use std::sync::Arc;
 
+use narrows_bisection::Promise;
+use narrows_bisection::served::Venue;
+use narrows_bisection::trace::Exports;
+use narrows_bisection::{BlockTime, Call, ClaimId, ClaimStatus, JobId, Posted, Wei, game::ids};
+use narrows_commitment::Digest;
+use narrows_contracts::{Chain, ChainError};
+
+use super::shelf::Recipe;
 use super::{Action, ExecutorNode, NodeError, Tried};
 
 impl ExecutorNode {
@@ -18,25 +22,32 @@ impl ExecutorNode {
         let now = chain.now();
         let due = self.ledger.jobs.iter().filter(|(id, job)| {
             let own = job.commitments.values().any(|made| made.executor == self.account);
-            !job.closed && job.deadline > now && !own && self.tried.may(&Tried::Commit(**id), now)
+            !job.closed && job.deadline > now && !own && self.outbox.may(&Tried::Commit(**id), now)
         });
         let due: Vec<JobId> = due.map(|(id, _)| *id).collect();
         for job in due {
-            match self.trace(job).await? {
-                Ok(trace) => {
-                    let posted = self.posted(job, &trace);
-                    let commitment = ids::claim_commitment(self.salt(job), &posted);
-                    if self.stands_unseen(chain, &posted, commitment)? {
-                        continue;
-                    }
-                    if let Some(stake) = self.stake(chain, job)? {
-                        let call = Call::CommitClaim { job, commitment };
-                        self.send_once(chain, Tried::Commit(job), stake, call, actions)?;
-                    } else {
-                        self.skip(job, "its program is not registered".into(), actions);
-                    }
+            let exports = match self.exports(job).await? {
+                Ok(exports) => exports,
+                Err(reason) => {
+                    self.skip(job, reason, actions);
+                    continue;
                 }
-                Err(reason) => self.skip(job, reason, actions),
+            };
+            // What cannot be posted must not be committed to: it would cost half of the bond.
+            if let Err(error) = self.fits(chain, job, &exports) {
+                self.skip(job, error.to_string(), actions);
+                continue;
+            }
+            let posted = self.posted(job, &exports);
+            let commitment = ids::claim_commitment(self.salt(job), &posted);
+            if self.stands_unseen(chain, &posted, commitment)? {
+                continue;
+            }
+            if let Some(stake) = self.stake(chain, job)? {
+                let call = Call::CommitClaim { job, commitment };
+                self.outbox.send_once(chain, Tried::Commit(job), stake, call, actions)?;
+            } else {
+                self.skip(job, "its program is not registered".into(), actions);
             }
         }
         Ok(())
@@ -58,53 +69,40 @@ impl ExecutorNode {
                 && made.promise == Promise::Open
                 && now > made.committed_at
                 && now.0 < made.committed_at.0 + patience
-                && self.tried.may(&Tried::Post(*id, *number), now)
+                && self.outbox.may(&Tried::Post(*id, *number), now)
         });
         let due: Vec<(JobId, u64, BlockTime)> = due.map(|(id, n, made)| (id, n, made.committed_at)).collect();
         for (job, number, committed_at) in due {
-            if let Ok(trace) = self.trace(job).await? {
+            if let Ok(exports) = self.exports(job).await? {
                 // Who sees the claim can ask for its trace at once.
-                let posted = self.posted(job, &trace);
+                let posted = self.posted(job, &exports);
                 let id = ids::claim_id(chain.chain_id(), chain.game(), &posted, &chain.parameters());
-                self.serve(chain, id, job, &trace);
-                let call = Call::PostClaim {
-                    job,
-                    number,
-                    committed_at,
-                    salt: self.salt(job),
-                    trace_root: trace.root(),
-                    output: trace.output().to_vec(),
-                    path: trace.output_path(),
-                };
-                self.send_once(chain, Tried::Post(job, number), Wei(0), call, actions)?;
+                self.serve(chain, id, job);
+                let call = self.posting(job, number, committed_at, &exports);
+                self.outbox.send_once(chain, Tried::Post(job, number), Wei(0), call, actions)?;
             }
         }
         Ok(())
     }
 
     /// Puts pending claims on the shelf, and takes decided ones off.
-    pub(super) async fn serve_claims(&mut self, chain: &mut dyn Chain) -> Result<(), NodeError> {
+    pub(super) fn serve_claims(&mut self, chain: &dyn Chain) {
         if !self.conduct.serves() {
-            return Ok(());
+            return;
         }
         let own = self.ledger.claims.iter().filter(|(_, claim)| claim.posted.executor == self.account);
-        let own: Vec<(ClaimId, JobId, bool)> =
-            own.map(|(id, c)| (*id, c.posted.job, c.status == ClaimStatus::Pending)).collect();
-        for (claim, job, pending) in own {
-            if !pending {
-                self.shelf.remove(claim);
-            } else if !self.shelf.has(claim)
-                && let Ok(trace) = self.trace(job).await?
-            {
-                self.serve(chain, claim, job, &trace);
+        for (id, claim) in own {
+            if claim.status != ClaimStatus::Pending {
+                self.shelf.remove(*id);
+            } else if !self.shelf.has(*id) {
+                self.serve(chain, *id, claim.posted.job);
             }
         }
-        Ok(())
     }
 
     fn skip(&mut self, job: JobId, reason: String, actions: &mut Vec<Action>) {
         actions.push(Action::Skipped(job, reason));
-        self.tried.done(Tried::Commit(job));
+        self.outbox.done(Tried::Commit(job));
     }
 
     /// Whether this node's commitment is in a block that has not enough confirmations yet: an earlier process may have sent
@@ -136,16 +134,35 @@ impl ExecutorNode {
         Ok(false)
     }
 
-    fn serve(&self, chain: &dyn Chain, claim: ClaimId, job: JobId, trace: &Trace) {
-        if let (true, Some(program)) = (self.conduct.serves(), self.program_of(job)) {
+    fn serve(&self, chain: &dyn Chain, claim: ClaimId, job: JobId) {
+        let (Some(program), Some(entry)) = (self.program_of(job), self.ledger.jobs.get(&job)) else { return };
+        if self.conduct.serves() {
             let venue = Venue { chain_id: chain.chain_id(), game: chain.game(), claim };
-            self.shelf.put(claim, Served::new(&program, trace, venue, self.key.as_ref()));
+            let (conduct, key) = (Arc::clone(&self.conduct), self.key.clone());
+            self.shelf.put(claim, Recipe { conduct, program, input: entry.input.clone(), venue, key });
         }
     }
 
-    fn posted(&self, job: JobId, trace: &Trace) -> Posted {
-        let output_root = TensorRoot(Tree::of_bytes(trace.output()).root());
-        Posted { job, executor: self.account, trace_root: trace.root(), output_root }
+    fn posted(&self, job: JobId, exports: &Exports) -> Posted {
+        let (trace_root, output_root) = (exports.root(), exports.output_root());
+        Posted { job, executor: self.account, trace_root, output_root }
+    }
+
+    fn posting(&self, job: JobId, number: u64, committed_at: BlockTime, exports: &Exports) -> Call {
+        Call::PostClaim {
+            job,
+            number,
+            committed_at,
+            salt: self.salt(job),
+            trace_root: exports.root(),
+            output: exports.output().to_vec(),
+            path: exports.output_path(),
+        }
+    }
+
+    /// Whether a transaction can carry the claim.
+    fn fits(&self, chain: &dyn Chain, job: JobId, exports: &Exports) -> Result<(), ChainError> {
+        chain.check_size(&self.posting(job, 0, BlockTime(0), exports))
     }
 
     /// The bond and the claim fee; `None` when the program is not registered, or they are more than money.

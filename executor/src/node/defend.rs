@@ -28,7 +28,7 @@ impl ExecutorNode {
             // What was followed is not (yet) what stands: the next tick knows more.
             let state = *follower.state();
             let tried = Tried::Move(id, state.hash());
-            if chain.match_state(id)? != Some(state.hash()) || !self.tried.may(&tried, chain.now()) {
+            if chain.match_state(id)? != Some(state.hash()) || !self.outbox.may(&tried, chain.now()) {
                 continue;
             }
             let overdue = state.deadline(&parameters).is_some_and(|deadline| chain.now() >= deadline);
@@ -44,6 +44,6 @@ impl ExecutorNode {
                 moves.push((tried, call));
             }
         }
-        self.send_moves(chain, moves, actions)
+        Ok(self.outbox.send_moves(chain, moves, actions)?)
     }
 }

@@ -17,7 +17,7 @@ impl ExecutorNode {
         self.end_lapsed_rivals(chain, now, actions)?;
         self.take_fees(chain, now, actions)?;
         if chain.owed(self.account)? > Wei(0) {
-            self.send(chain, Wei(0), Call::Withdraw, actions)?;
+            self.outbox.send(chain, Wei(0), Call::Withdraw, actions)?;
         }
         Ok(())
     }
@@ -33,11 +33,11 @@ impl ExecutorNode {
             claim.posted.executor == self.account
                 && claim.status == ClaimStatus::Pending
                 && (quiet || now >= claim.hard_end)
-                && self.tried.may(&Tried::Finalise(**id), now)
+                && self.outbox.may(&Tried::Finalise(**id), now)
         });
         let due: Vec<_> = due.map(|(id, claim)| (*id, claim.posted)).collect();
         for (claim, posted) in due {
-            self.send_again(chain, Tried::Finalise(claim), Call::Finalise { posted }, actions)?;
+            self.outbox.send_again(chain, Tried::Finalise(claim), Call::Finalise { posted }, actions)?;
         }
         Ok(())
     }
@@ -56,7 +56,7 @@ impl ExecutorNode {
             let earlier = entry.commitments.range(..claim.1).filter(|(number, made)| {
                 made.promise == Promise::Open
                     && now.0 >= made.committed_at.0 + patience
-                    && self.tried.may(&Tried::Lapse(claim.0, **number), now)
+                    && self.outbox.may(&Tried::Lapse(claim.0, **number), now)
             });
             due.extend(earlier.map(|(number, made)| (claim.0, *number, *made)));
         }
@@ -68,7 +68,7 @@ impl ExecutorNode {
                 commitment: made.commitment,
                 committed_at: made.committed_at,
             };
-            self.send_again(chain, Tried::Lapse(job, number), call, actions)?;
+            self.outbox.send_again(chain, Tried::Lapse(job, number), call, actions)?;
         }
         Ok(())
     }
@@ -82,12 +82,12 @@ impl ExecutorNode {
     ) -> Result<(), NodeError> {
         let due = self.final_claims().into_iter().filter(|(id, (job, number))| {
             let clear = self.ledger.jobs.get(job).is_some_and(|entry| self.is_clear(entry, *number));
-            clear && self.tried.may(&Tried::Award(*id), now)
+            clear && self.outbox.may(&Tried::Award(*id), now)
         });
         let due: Vec<ClaimId> = due.map(|(id, _)| id).collect();
         for claim in due {
             let posted = self.ledger.claims[&claim].posted;
-            self.send_again(chain, Tried::Award(claim), Call::Award { posted }, actions)?;
+            self.outbox.send_again(chain, Tried::Award(claim), Call::Award { posted }, actions)?;
         }
         Ok(())
     }

@@ -208,3 +208,28 @@ fn attack_29_a_step_walks_few_enough_rows_to_fit_a_transaction() {
     assert_eq!(summed(1 << 13, (1 << 11) - 1), Ok(()));
     assert_eq!(summed(1 << 13, 1 << 11), Err(Rule::Witness));
 }
+
+#[test]
+fn attack_29_a_step_opens_few_enough_bytes_to_fit_a_transaction() {
+    // A dot product over two tensors of depth 24, its terms so far from one another.
+    let dot = |apart: u32, terms: u32, split: u32| {
+        let mut parts = branched(&[7]);
+        parts.constants.truncate(1);
+        let wide = Operator { out: [1, 1, 1, (1 << 31) - 1], ..copy(Source::Input) };
+        let wide = Operator { a: Operand { map: IndexMap::default(), ..wide.a }, ..wide };
+        let map = IndexMap { red: [0, 0, apart], ..IndexMap::default() };
+        let operand = Operand { source: Source::Operator(OperatorIndex(0)), map, ..wide.a };
+        let dot = Operator { fold: Fold::Dot, out: [1; 4], red: [1, 1, terms], split, ..copy(Source::Input) };
+        let dot = Operator { a: operand, b: Some(operand), ..dot };
+        (parts.operators, parts.groups) = (vec![wide, dot], vec![1, 1]);
+        Program::new(parts).map(|_| ()).map_err(|error| error.rule)
+    };
+    // Each term in a tile of its own: 82 (132 + 32 * 16) + 32 * 128 = 56,904 bytes an operand, together at most 114,688.
+    let far = |terms, split| dot(10_000_000, terms, split);
+    assert_eq!(far(82, 82), Ok(()));
+    assert_eq!(far(83, 83), Err(Rule::Witness));
+    assert_eq!(far(192, 82), Ok(()), "in segments");
+    assert_eq!(far(192, 83), Err(Rule::Witness));
+    // Tiles next to one another take few nodes.
+    assert_eq!(dot(1, 1 << 14, 1 << 14), Ok(()), "130 tiles of each");
+}

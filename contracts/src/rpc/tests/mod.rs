@@ -2,8 +2,10 @@
 
 mod answers;
 mod anvil;
+mod crowd;
 mod follow;
 mod json;
 mod mock;
 mod send;
 mod server;
+mod size;
