@@ -96,9 +96,16 @@ pub(crate) fn exports_leaf(roots: &[Digest]) -> Digest {
 pub fn exports_root<'a>(program: &Program, output: &dyn Fn(OperatorIndex) -> &'a [u8]) -> TraceRoot {
     let exports: Vec<&[u8]> = program.layers().iter().flat_map(Layer::exported).map(output).collect();
     let mut roots = Tree::roots_of_bytes(&exports).into_iter();
-    let leaf =
-        |layer: &Layer| exports_leaf(&roots.by_ref().take(layer.exports.len()).collect::<Vec<Digest>>());
-    TraceRoot(Tree::new(program.layers().iter().map(leaf).collect()).root())
+    root_of_exports(program, |_| TensorRoot(roots.next().expect("a root for every export")))
+}
+
+/// The trace root of a run whose exports have the roots that `root` gives: it is asked once for every exported operator,
+/// in order.
+#[must_use]
+pub fn root_of_exports(program: &Program, mut root: impl FnMut(OperatorIndex) -> TensorRoot) -> TraceRoot {
+    let mut leaf =
+        |layer: &Layer| exports_leaf(&layer.exported().map(|index| root(index).0).collect::<Vec<Digest>>());
+    TraceRoot(Tree::new(program.layers().iter().map(&mut leaf).collect()).root())
 }
 
 impl Trace {
