@@ -141,7 +141,7 @@ fn attack_10_sums_that_lead_to_a_lie_are_wrong_somewhere() {
 #[test]
 fn attack_11_as_many_terms_as_a_segment_are_proved_at_once_and_one_more_are_not() {
     for (split, end) in [(301, Phase::Won), (300, Phase::Won), (299, Phase::FoldE)] {
-        let mut parts = program(2).parts().clone();
+        let mut parts = program(2).parts();
         parts.operators[2].split = split;
         let program = Program::new(parts).expect("legal");
         let mut world = World::with(program, TARGET, true).to(Phase::Name);

@@ -1,28 +1,37 @@
 //! Reading what people hand in, and writing without leaving halves behind.
 
+mod map;
+
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use narrows_bisection::Parameters;
-use narrows_program::{DType, Program};
+use narrows_program::{Bytes, DType, Program};
+
+pub use map::Mapped;
 
 /// The most bytes that any command reads of a file.
 const MAX_FILE_BYTES: u64 = 8 << 30;
 
-/// Reads a whole file.
-pub fn read(path: &Path) -> Result<Vec<u8>> {
+/// Opens a file, no folder and not too large.
+fn open(path: &Path) -> Result<fs::File> {
     let name = path.display();
-    let mut file = fs::File::open(path).with_context(|| format!("{name}: cannot be read; check the path"))?;
+    let file = fs::File::open(path).with_context(|| format!("{name}: cannot be read; check the path"))?;
     let length = file.metadata().with_context(|| format!("{name}: cannot be read"))?;
     ensure!(length.is_file(), "{name}: is a folder; give a file");
     ensure!(
         length.len() <= MAX_FILE_BYTES,
         "{name}: is larger than {MAX_FILE_BYTES} bytes; give a smaller file"
     );
+    Ok(file)
+}
+
+/// Reads a whole file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).with_context(|| format!("{name}: cannot be read"))?;
+    open(path)?.read_to_end(&mut bytes).with_context(|| format!("{}: cannot be read", path.display()))?;
     Ok(bytes)
 }
 
@@ -45,10 +54,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// Loads a program file.
+/// Loads a program file into memory.
 pub fn program(path: &Path) -> Result<Program> {
-    let bytes = read(path)?;
-    Program::decode(&bytes).with_context(|| format!("{}", path.display()))
+    Program::open(&Bytes::from(read(path)?)).with_context(|| format!("{}", path.display()))
 }
 
 /// Loads a game's parameters, or the embedded chain's when there is no file, and checks them.

@@ -4,14 +4,17 @@ use rayon::prelude::*;
 
 use crate::{Digest, Lanes, TILE_BYTES, depth_for, inner, padding, tile_count, tile_leaf};
 
-/// Trees of more tiles than this are hashed on rayon's threads: about 0.3 ms of work for one.
+/// Levels of more nodes than this are hashed on rayon's threads: about 0.3 ms of work for one.
 pub(crate) const PARALLEL_TILES: usize = 4096;
 
 /// Hashes that one thread takes at a time.
 const PORTION: usize = 512;
 
-/// Depth of the subtrees whose root is taken in one go: 128 KiB of tiles.
-pub(crate) const BLOCK_DEPTH: u32 = 10;
+/// Tiles of a block, which one thread hashes in one go: 64 KiB, some 50 to 100 microseconds.
+const BLOCK: usize = 512;
+
+/// Levels above a block's tiles that are hashed with them: as many as leave all lanes of a vector busy.
+const BLOCK_LEVELS: u32 = 6;
 
 /// How a tree is hashed; no choice changes a digest.
 #[derive(Debug, Clone, Copy)]
@@ -65,42 +68,44 @@ impl Hashing {
 
 /// The root of the tree over `bytes`, with `lanes`; see [`crate::Tree::root_of_bytes`].
 pub(crate) fn root_of_bytes(lanes: Lanes, bytes: &[u8]) -> Digest {
-    subtree_root(lanes, bytes, depth_for(tile_count(bytes.len() as u64)))
-}
-
-/// The root of the subtree of `depth` levels that begins with `bytes` and continues with padding.
-fn subtree_root(lanes: Lanes, bytes: &[u8], depth: u32) -> Digest {
-    if depth <= BLOCK_DEPTH {
-        return block_root(lanes, bytes, depth);
-    }
-    let below = depth - 1;
-    let root = |bytes| subtree_root(lanes, bytes, below);
-    match bytes.split_at_checked(TILE_BYTES << below) {
-        Some((left, right)) if !right.is_empty() => {
-            let (left, right) = if bytes.len() > PARALLEL_TILES * TILE_BYTES {
-                rayon::join(|| root(left), || root(right))
-            } else {
-                (root(left), root(right))
-            };
-            inner(&left, &right)
-        }
-        _ => inner(&root(bytes), &padding(below)),
-    }
-}
-
-fn block_root(lanes: Lanes, bytes: &[u8], depth: u32) -> Digest {
     let tiles = tile_count(bytes.len() as u64) as usize;
-    let hashing = Hashing { lanes, parallel: false };
-    let mut nodes = vec![Digest::default(); tiles];
-    let mut parents = vec![Digest::default(); tiles.div_ceil(2)];
-    hashing.leaves(bytes, &mut nodes);
-    for level in 0..depth {
-        let count = nodes.len().div_ceil(2);
-        parents.truncate(count);
+    let depth = depth_for(tiles as u64);
+    if tiles <= BLOCK {
+        let mut root = [Digest::default()];
+        block(lanes, bytes, depth, &mut root);
+        return root[0];
+    }
+    let mut nodes = vec![Digest::default(); tiles.div_ceil(1 << BLOCK_LEVELS)];
+    let blocks = bytes.par_chunks(BLOCK * TILE_BYTES).zip(nodes.par_chunks_mut(BLOCK >> BLOCK_LEVELS));
+    blocks.for_each(|(bytes, nodes)| block(lanes, bytes, BLOCK_LEVELS, nodes));
+    let hashing = Hashing::of(lanes, tiles);
+    let mut parents = vec![Digest::default(); nodes.len().div_ceil(2)];
+    for level in BLOCK_LEVELS..depth {
+        parents.truncate(nodes.len().div_ceil(2));
         hashing.parents(level, &nodes, &mut parents);
         std::mem::swap(&mut nodes, &mut parents);
     }
     nodes[0]
+}
+
+/// Hashes the tiles of `bytes`, at most [`BLOCK`], and `levels` levels above them, all in near caches; `top` takes the
+/// highest level's nodes.
+fn block(lanes: Lanes, bytes: &[u8], levels: u32, top: &mut [Digest]) {
+    let (mut nodes, mut parents) = ([Digest::default(); BLOCK], [Digest::default(); BLOCK / 2]);
+    let (mut nodes, mut parents) = (&mut nodes[..], &mut parents[..]);
+    let mut count = tile_count(bytes.len() as u64) as usize;
+    Hashing { lanes, parallel: false }.leaves(bytes, &mut nodes[..count]);
+    for level in 0..levels {
+        if !count.is_multiple_of(2) {
+            // Both buffers have an even length, so that an odd number of nodes leaves room for one more.
+            nodes[count] = padding(level);
+            count += 1;
+        }
+        lanes.inner_nodes(nodes[..count].as_chunks().0, &mut parents[..count / 2]);
+        std::mem::swap(&mut nodes, &mut parents);
+        count /= 2;
+    }
+    top.copy_from_slice(&nodes[..count]);
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ pub struct FlippedWeight {
 
 impl Conduct for FlippedWeight {
     fn trace(&self, program: &Program, input: Vec<u8>) -> Result<Trace, String> {
-        let mut parts = program.parts().clone();
+        let mut parts = program.parts();
         let weights = program.operator(self.operator).b.map(|b| b.source);
         let Some(Source::Constant(index)) = weights else {
             return Err(format!("operator {} has no weights", self.operator));

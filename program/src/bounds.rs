@@ -1,7 +1,8 @@
 //! Legality's rule *bound* (SPEC 5): every intermediate of every formula stays below 2^62.
 
 use crate::legal::{Checked, ensure};
-use crate::{Constant, DType, Finalise, Fold, Operand, Operator, ProgramParts, Rule, Source, limits, record};
+use crate::parts::SharedParts;
+use crate::{Bytes, Constant, DType, Finalise, Fold, Operand, Operator, Rule, Source, limits, record};
 use limits::BOUND;
 
 /// The values that a tensor may hold, both ends included.
@@ -18,7 +19,7 @@ impl Range {
     }
 
     /// The values that an operator may give: a table's entries, or what it clamps to. References must exist.
-    pub fn of(parts: &ProgramParts, op: &Operator) -> Self {
+    pub fn of(parts: &SharedParts, op: &Operator) -> Self {
         let Finalise::Table(table) = op.finalise else {
             return Self { least: op.lo.into(), greatest: op.hi.into() };
         };
@@ -49,7 +50,7 @@ pub(crate) struct Records {
 
 impl Records {
     /// The demands of a constant; it takes nothing where it is not a list of records.
-    pub fn new(constant: &Constant) -> Self {
+    pub fn new(constant: &Constant<Bytes>) -> Self {
         if constant.dtype != DType::Params {
             return Self { biased: None, plain: None, bias: 0 };
         }

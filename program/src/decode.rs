@@ -1,9 +1,11 @@
 //! Program files: strict decoding (SPEC 4.3).
 
+use std::collections::BTreeSet;
+
 use crate::descriptor::{self, Fields};
-use crate::parts::HEADER_BYTES;
+use crate::parts::{HEADER_BYTES, SharedParts};
 use crate::{
-    Constant, DType, Illegal, Layer, LayerIndex, Meta, Operator, OperatorIndex, Program, ProgramParts,
+    Bytes, Constant, DType, Finalise, Illegal, Layer, LayerIndex, Meta, Operator, OperatorIndex, Program,
     TensorType, limits,
 };
 
@@ -57,7 +59,20 @@ impl Program {
     /// # Errors
     /// When the bytes are not exactly one program's, or the program breaks a rule of SPEC 5.
     pub fn decode(bytes: &[u8]) -> Result<Self, LoadError> {
-        let mut reader = Reader(bytes);
+        Self::open(&Bytes::from(bytes.to_vec()))
+    }
+
+    /// As [`Program::decode`], without copying the weights: these constants are parts of `file`. Requantisation records and
+    /// tables are copied, since legality speaks of their values.
+    ///
+    /// Every byte is read here once, for the digests: an altered file is refused or has another root. If `file` is a mapped
+    /// file and somebody changes that afterwards, weights may become others than the root's, and the program stays legal.
+    /// So whoever maps a file asks whether it is still the same before an answer that was computed from it is used.
+    ///
+    /// # Errors
+    /// As [`Program::decode`].
+    pub fn open(file: &Bytes) -> Result<Self, LoadError> {
+        let mut reader = Reader(file);
         if reader.0.len() < 4 || reader.take(4)? != b"NRWS" {
             return Err(DecodeError::Magic.into());
         }
@@ -71,14 +86,14 @@ impl Program {
         let layers = layers(&mut reader, f.u32(4))?;
         let descriptors = descriptors(&mut reader, f.u32(8))?;
         let operators = operators(&descriptors, &layers)?;
-        let constants = constants(&mut reader)?;
+        let constants = constants(&mut reader, file, &operators)?;
         let meta_bytes = meta(&mut reader)?;
         if !reader.0.is_empty() {
             return Err(DecodeError::Trailing(reader.0.len() as u64).into());
         }
         let meta: Meta = serde_json::from_slice(meta_bytes).map_err(|_| DecodeError::Field("meta"))?;
         let groups = layers.iter().map(|layer| layer.count).collect();
-        let parts = ProgramParts { input, operators, groups, constants, reveal_bits: f.u8(14), meta };
+        let parts = SharedParts { input, operators, groups, constants, reveal_bits: f.u8(14), meta };
         let program = Self::with_meta_bytes(parts, meta_bytes.to_vec())?;
         if program.header_bytes() != header {
             return Err(DecodeError::Field("header").into());
@@ -137,12 +152,23 @@ fn operators(descriptors: &[&[u8]], layers: &[Layer]) -> Result<Vec<Operator>, D
     Ok(operators)
 }
 
-fn constants(reader: &mut Reader<'_>) -> Result<Vec<Constant>, DecodeError> {
+/// The constants: records and tables copied, the others as parts of `file`, of which `reader` has the rest.
+fn constants(
+    reader: &mut Reader<'_>,
+    file: &Bytes,
+    operators: &[Operator],
+) -> Result<Vec<Constant<Bytes>>, DecodeError> {
+    let table = |op: &Operator| if let Finalise::Table(index) = op.finalise { Some(index.0) } else { None };
+    let tables: BTreeSet<u32> = operators.iter().filter_map(table).collect();
     let mut constants = Vec::new();
-    for _ in 0..reader.u32()? {
+    for index in 0..reader.u32()? {
         let dtype = DType::from_code(reader.take(1)?[0]).ok_or(DecodeError::Field("constant type"))?;
         let count = u64::from(reader.u32()?) * dtype.bytes() as u64;
-        constants.push(Constant { dtype, bytes: reader.take(count)?.to_vec() });
+        let from = file.len() - reader.0.len();
+        let bytes = reader.take(count)?;
+        let copied = dtype == DType::Params || tables.contains(&index);
+        let bytes = if copied { Bytes::from(bytes.to_vec()) } else { file.part(from..from + bytes.len()) };
+        constants.push(Constant { dtype, bytes });
     }
     Ok(constants)
 }

@@ -1,11 +1,11 @@
 //! Canonical bytes of headers and operators (SPEC 4.1, 4.2).
 
 use crate::layer::Layers;
-use crate::parts::HEADER_BYTES;
+use crate::parts::{HEADER_BYTES, SharedParts};
 use crate::reference::{Code, Reference};
 use crate::{
     ConstantIndex, DType, Finalise, Fold, Header, IndexMap, Layer, LayerIndex, Operand, Operator,
-    OperatorIndex, Params, ProgramParts, Source, Window,
+    OperatorIndex, Params, Source, Window,
 };
 
 /// Bytes of an encoded operator descriptor without extension.
@@ -38,7 +38,7 @@ pub(crate) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
 }
 
 /// The descriptor of operator `index`; its references must exist.
-pub(crate) fn encode(parts: &ProgramParts, layers: &Layers, index: OperatorIndex) -> Vec<u8> {
+pub(crate) fn encode(parts: &SharedParts, layers: &Layers, index: OperatorIndex) -> Vec<u8> {
     let op = &parts.operators[index.0 as usize];
     let (own, _) = layers.place(index);
     let depth = |source: Source| parts.tensor(source).map_or(0, |t| t.depth() as u8);

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::{LayerIndex, OperatorIndex, ProgramParts, Source};
+use crate::parts::SharedParts;
+use crate::{LayerIndex, OperatorIndex, Source};
 
 /// A run of consecutive operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,7 @@ pub(crate) struct Layers {
 impl Layers {
     /// Cuts the operators as `parts` say and finds what each layer exports. The counts must be legal, and
     /// operators may read only earlier ones.
-    pub fn new(parts: &ProgramParts) -> Self {
+    pub fn new(parts: &SharedParts) -> Self {
         let mut list = Vec::with_capacity(parts.groups.len());
         let mut of = Vec::with_capacity(parts.operators.len());
         for (index, &count) in parts.groups.iter().enumerate() {

@@ -1,8 +1,9 @@
 //! Legality (SPEC 5): proved once, so that no evaluation can overflow, read out of range or outgrow the referee.
 
+use crate::parts::SharedParts;
 use crate::{
-    DType, Finalise, Fold, Header, Illegal, Operand, Operator, OperatorIndex, ProgramParts, Rule, Source,
-    TensorType, record,
+    DType, Finalise, Fold, Header, Illegal, Operand, Operator, OperatorIndex, Rule, Source, TensorType,
+    record,
 };
 
 /// The named limits of SPEC 5.
@@ -50,7 +51,7 @@ pub(crate) fn ensure(holds: bool, rule: Rule, what: impl FnOnce() -> String) -> 
 }
 
 /// Checks every rule; gives the header that a legal program has.
-pub(crate) fn check(parts: &ProgramParts, meta_bytes: &[u8]) -> Result<Header, Illegal> {
+pub(crate) fn check(parts: &SharedParts, meta_bytes: &[u8]) -> Result<Header, Illegal> {
     let whole = |(rule, what)| Illegal { rule, operator: None, what };
     counts(parts, meta_bytes).map_err(whole)?;
     let lists = parts.constants.iter().enumerate().map(|(index, constant)| {
@@ -75,7 +76,7 @@ pub(crate) fn check(parts: &ProgramParts, meta_bytes: &[u8]) -> Result<Header, I
     Ok(header)
 }
 
-fn counts(parts: &ProgramParts, meta_bytes: &[u8]) -> Checked {
+fn counts(parts: &SharedParts, meta_bytes: &[u8]) -> Checked {
     let count = |n: usize| (1..=MAX_COUNT).contains(&(n as u64));
     let rule = Rule::Counts;
     ensure(count(parts.operators.len()), rule, || format!("{} operators", parts.operators.len()))?;
@@ -107,7 +108,7 @@ fn counts(parts: &ProgramParts, meta_bytes: &[u8]) -> Checked {
 
 /// Checks one operator, whose outputs' range is then added to those of the operators before it.
 fn operator(
-    parts: &ProgramParts,
+    parts: &SharedParts,
     lists: &[Records],
     ranges: &mut Vec<Range>,
     index: OperatorIndex,
@@ -138,7 +139,7 @@ fn operator(
 
 /// The table or the divisor of an operator whose shape is right.
 fn third(
-    parts: &ProgramParts,
+    parts: &SharedParts,
     index: OperatorIndex,
     op: &Operator,
 ) -> Result<Option<TensorType>, (Rule, String)> {
@@ -164,7 +165,7 @@ fn third(
 }
 
 fn operand(
-    parts: &ProgramParts,
+    parts: &SharedParts,
     index: OperatorIndex,
     operand: &Operand,
 ) -> Result<TensorType, (Rule, String)> {
@@ -272,7 +273,7 @@ fn windows(op: &Operator) -> Checked {
 }
 
 /// Every constant is read: so an operator's bytes bind every constant. References must exist.
-fn all_read(parts: &ProgramParts) -> Checked {
+fn all_read(parts: &SharedParts) -> Checked {
     let mut read = vec![false; parts.constants.len()];
     for source in parts.operators.iter().flat_map(Operator::sources) {
         if let Source::Constant(index) = source {
@@ -285,7 +286,7 @@ fn all_read(parts: &ProgramParts) -> Checked {
     }
 }
 
-fn records(constant: &crate::Constant) -> Checked {
+fn records(constant: &crate::Constant<crate::Bytes>) -> Checked {
     if constant.dtype != DType::Params {
         return Ok(());
     }

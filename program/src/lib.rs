@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod bounds;
+mod bytes;
 mod decode;
 mod descriptor;
 mod error;
@@ -20,6 +21,7 @@ mod reference;
 mod step;
 mod types;
 
+pub use bytes::{Bytes, Owner};
 pub use decode::{DecodeError, LoadError};
 pub use descriptor::{DESCRIPTOR_BYTES, EXTENDED_BYTES};
 pub use error::{Illegal, Rule};

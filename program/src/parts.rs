@@ -3,7 +3,7 @@
 use narrows_commitment::{Digest, depth_for, keccak, tile_count};
 
 use crate::legal::limits::MAX_WORK;
-use crate::{DType, Meta, Operator, Source};
+use crate::{Bytes, DType, Meta, Operator, Source};
 
 /// Bytes of an encoded header (SPEC 4.1).
 pub const HEADER_BYTES: usize = 64;
@@ -37,26 +37,28 @@ impl TensorType {
     }
 }
 
-/// A weight tensor or a list of requantisation records.
+/// A weight tensor, a table or a list of requantisation records. `B` holds its bytes: a vector while a program is put
+/// together, shared [`Bytes`] in a [`Program`](crate::Program).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Constant {
+pub struct Constant<B = Vec<u8>> {
     /// Element type.
     pub dtype: DType,
     /// Canonical bytes.
-    pub bytes: Vec<u8>,
+    pub bytes: B,
 }
 
-impl Constant {
+impl<B: AsRef<[u8]>> Constant<B> {
     /// Type and number of elements.
     #[must_use]
     pub fn tensor(&self) -> TensorType {
-        TensorType { dtype: self.dtype, elements: (self.bytes.len() / self.dtype.bytes()) as u64 }
+        let elements = self.bytes.as_ref().len() / self.dtype.bytes();
+        TensorType { dtype: self.dtype, elements: elements as u64 }
     }
 }
 
-/// What a program is made of, before it is known to be legal.
+/// What a program is made of, before it is known to be legal. `B` holds the bytes of its constants, see [`Constant`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProgramParts {
+pub struct ProgramParts<B = Vec<u8>> {
     /// The input tensor.
     pub input: TensorType,
     /// In order of evaluation.
@@ -64,7 +66,7 @@ pub struct ProgramParts {
     /// How many operators each layer has, in order: the layers are runs of the operators above.
     pub groups: Vec<u8>,
     /// Weights and records.
-    pub constants: Vec<Constant>,
+    pub constants: Vec<Constant<B>>,
     /// Levels of a tree that one reveal covers, b.
     pub reveal_bits: u8,
     /// What people want to know.
@@ -92,7 +94,7 @@ pub struct Header {
     pub meta_hash: Digest,
 }
 
-impl ProgramParts {
+impl<B: AsRef<[u8]>> ProgramParts<B> {
     /// Type and number of elements of the tensor that `source` names, if there is one.
     #[must_use]
     pub fn tensor(&self, source: Source) -> Option<TensorType> {
@@ -118,5 +120,17 @@ impl ProgramParts {
             work: u64::try_from(work).ok().filter(|work| *work <= MAX_WORK)?,
             meta_hash: keccak(meta_bytes),
         })
+    }
+}
+
+/// The parts of a program: their constants are shared.
+pub(crate) type SharedParts = ProgramParts<Bytes>;
+
+impl<B> ProgramParts<B> {
+    /// The same parts with the constants' bytes held otherwise.
+    pub(crate) fn held<C>(self, hold: impl Fn(B) -> C) -> ProgramParts<C> {
+        let Self { input, operators, groups, constants, reveal_bits, meta } = self;
+        let constants = constants.into_iter().map(|c| Constant { dtype: c.dtype, bytes: hold(c.bytes) });
+        ProgramParts { input, operators, groups, constants: constants.collect(), reveal_bits, meta }
     }
 }

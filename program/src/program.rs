@@ -3,15 +3,16 @@
 use narrows_commitment::{Digest, Domain, LayersRoot, ProgramRoot, TensorRoot, Tree, tagged};
 
 use crate::layer::Layers;
+use crate::parts::SharedParts;
 use crate::{
-    Constant, ConstantIndex, HEADER_BYTES, Header, Illegal, Layer, LayerIndex, Meta, Operator, OperatorIndex,
-    ProgramParts, Reference, Source, TensorType, descriptor, legal,
+    Bytes, Constant, ConstantIndex, HEADER_BYTES, Header, Illegal, Layer, LayerIndex, Meta, Operator,
+    OperatorIndex, ProgramParts, Reference, Source, TensorType, descriptor, legal,
 };
 
 /// A legal program with its digests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    parts: ProgramParts,
+    parts: SharedParts,
     meta_bytes: Vec<u8>,
     header: Header,
     layers: Layers,
@@ -28,14 +29,14 @@ impl Program {
     /// The first rule of SPEC 5 that is broken.
     pub fn new(parts: ProgramParts) -> Result<Self, Illegal> {
         let meta_bytes = serde_json::to_vec(&parts.meta).expect("meta holds strings and integers only");
-        Self::with_meta_bytes(parts, meta_bytes)
+        Self::with_meta_bytes(parts.held(Bytes::from), meta_bytes)
     }
 
-    pub(crate) fn with_meta_bytes(parts: ProgramParts, meta_bytes: Vec<u8>) -> Result<Self, Illegal> {
+    pub(crate) fn with_meta_bytes(parts: SharedParts, meta_bytes: Vec<u8>) -> Result<Self, Illegal> {
         let header = legal::check(&parts, &meta_bytes)?;
         let layers = Layers::new(&parts);
-        let constant_roots: Vec<_> =
-            parts.constants.iter().map(|c| TensorRoot(Tree::root_of_bytes(&c.bytes))).collect();
+        let tensors: Vec<&[u8]> = parts.constants.iter().map(|constant| &*constant.bytes).collect();
+        let constant_roots: Vec<_> = Tree::roots_of_bytes(&tensors).into_iter().map(TensorRoot).collect();
         let operator_leaf =
             |index| tagged(Domain::Operator, &[&operator_bytes(&parts, &layers, &constant_roots, index)]);
         let operator_leaves: Vec<_> = (0..header.operators).map(OperatorIndex).map(operator_leaf).collect();
@@ -179,7 +180,7 @@ impl Program {
 
     /// The constants.
     #[must_use]
-    pub fn constants(&self) -> &[Constant] {
+    pub fn constants(&self) -> &[Constant<Bytes>] {
         &self.parts.constants
     }
 
@@ -188,7 +189,7 @@ impl Program {
     /// # Panics
     /// When there is no such constant.
     #[must_use]
-    pub fn constant(&self, index: ConstantIndex) -> &Constant {
+    pub fn constant(&self, index: ConstantIndex) -> &Constant<Bytes> {
         &self.parts.constants[index.0 as usize]
     }
 
@@ -216,10 +217,10 @@ impl Program {
         &self.parts.meta
     }
 
-    /// The parts, to be changed and checked again.
+    /// A copy of the parts, to be changed and checked again.
     #[must_use]
-    pub fn parts(&self) -> &ProgramParts {
-        &self.parts
+    pub fn parts(&self) -> ProgramParts {
+        self.parts.clone().held(|bytes| bytes.to_vec())
     }
 
     /// Type and number of elements of the tensor that `source` names.
@@ -279,7 +280,7 @@ impl Program {
 
 /// An operator's descriptor and its constants' tensor roots: of a, b, params and table, in this order (SPEC 4.2).
 fn operator_bytes(
-    parts: &ProgramParts,
+    parts: &SharedParts,
     layers: &Layers,
     constant_roots: &[TensorRoot],
     index: OperatorIndex,

@@ -99,7 +99,7 @@ fn attack_15_a_crowd_delays_an_honest_claim_no_longer_than_one_does() {
 fn attack_15_what_a_lost_match_pays_covers_the_answers_gas() {
     // Through every phase, with reveals of every size.
     for bits in 1..=6 {
-        let parts = digits::program().parts().clone();
+        let parts = digits::program().parts();
         lost_matches_pay(&Program::new(ProgramParts { reveal_bits: bits, ..parts }).expect("legal"));
     }
 }

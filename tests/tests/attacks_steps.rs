@@ -25,7 +25,7 @@ struct Reads {
 /// One operator whose only element is the place of the greatest of some values, looked up in a table.
 fn one_arg_max(red: [u32; 3], a: Reads, split: u32) -> Program {
     let b = Reads { dtype: DType::I8, red: [0; 3], elements: 1 };
-    let mut parts = one_dot(red, a, b, split, false).parts().clone();
+    let mut parts = one_dot(red, a, b, split, false).parts();
     let operator = &mut parts.operators[0];
     (operator.fold, operator.b) = (Fold::ArgMax, None);
     (operator.lo, operator.hi) = (0, 65_535);
@@ -142,7 +142,7 @@ fn attack_29_what_would_not_fit_is_illegal() {
     let (split, rows) = (limits::MAX_SPLIT, limits::MAX_STEP_ROWS as u32);
     let reads = Reads { dtype: DType::I8, red: [0, 0, 1], elements: 24_576 };
     let illegal = |red: [u32; 3], split| {
-        let parts = one_dot([1, 1, 16], reads, reads, 16, false).parts().clone();
+        let parts = one_dot([1, 1, 16], reads, reads, 16, false).parts();
         let operators = vec![Operator { red, split, ..parts.operators[0] }];
         Program::new(ProgramParts { operators, ..parts }).expect_err("too large a step").rule
     };

@@ -58,7 +58,7 @@ pub fn program(reveal_bits: u8) -> Program {
 
 /// The convolution alone.
 pub fn single(reveal_bits: u8) -> Program {
-    let mut parts = program(reveal_bits).parts().clone();
+    let mut parts = program(reveal_bits).parts();
     parts.operators.truncate(1);
     parts.operators[0].params.constant = ConstantIndex(0);
     if let Some(b) = &mut parts.operators[0].b {

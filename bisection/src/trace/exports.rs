@@ -63,6 +63,15 @@ pub fn exports_root<'a>(program: &Program, output: &dyn Fn(OperatorIndex) -> &'a
     TraceRoot(exports_tree(program, output).0.root())
 }
 
+/// The trace root of a run whose exports have the roots that `root` gives: it is asked once for every exported operator,
+/// in order.
+#[must_use]
+pub fn root_of_exports(program: &Program, mut root: impl FnMut(OperatorIndex) -> TensorRoot) -> TraceRoot {
+    let leaf =
+        |layer: &Layer| exports_leaf(&layer.exported().map(|index| root(index).0).collect::<Vec<Digest>>());
+    TraceRoot(Tree::new(program.layers().iter().map(leaf).collect()).root())
+}
+
 /// The tree over layer leaves, and how many bytes of tensors were hashed for it.
 fn exports_tree<'a>(program: &Program, output: &dyn Fn(OperatorIndex) -> &'a [u8]) -> (Tree, u64) {
     let exports: Vec<&[u8]> = program.layers().iter().flat_map(Layer::exported).map(output).collect();

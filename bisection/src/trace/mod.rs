@@ -8,7 +8,7 @@ use narrows_commitment::{Digest, ProgramRoot, TensorRoot, Tile, TraceRoot, Tree,
 use narrows_program::{Layer, LayerIndex, OperatorIndex, Program, TileIndex};
 
 use exports::exports_leaf;
-pub use exports::{Exports, exports_root};
+pub use exports::{Exports, exports_root, root_of_exports};
 
 /// What a trace file begins with.
 const MAGIC: &[u8; 4] = b"NRWT";

@@ -1,6 +1,6 @@
 //! The values that an operand may hold: they decide how many digits its products need.
 
-use narrows_program::{Constant, DType, Finalise, Program, Source};
+use narrows_program::{Bytes, Constant, DType, Finalise, Program, Source};
 
 /// The values of a tensor, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Range {
         Self { least: dtype.min(), greatest: dtype.max() }
     }
 
-    fn held(constant: &Constant) -> Self {
+    fn held(constant: &Constant<Bytes>) -> Self {
         let elements = constant.tensor().elements as usize;
         let values = (0..elements).filter_map(|index| constant.dtype.read(&constant.bytes, index));
         let none = Self { least: i64::MAX, greatest: i64::MIN };

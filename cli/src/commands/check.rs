@@ -29,7 +29,7 @@ pub struct CheckArgs {
 
 /// Re-runs in burn; whether everything is as claimed.
 pub fn run(args: &CheckArgs, out: Output) -> Result<bool> {
-    let program = files::program(&args.program)?;
+    let program = files::Mapped::open(&args.program)?;
     let bytes = files::read(&args.file)?;
     let name = || format!("{}", args.file.display());
     let engine = BurnEngine::new(&program, args.backend)?;
@@ -37,6 +37,7 @@ pub fn run(args: &CheckArgs, out: Output) -> Result<bool> {
         let begun = Instant::now();
         let own = Trace::new(&program, input.to_vec(), engine.run(input)?)?;
         let took = begun.elapsed().as_secs_f64() * 1e3;
+        program.unchanged()?;
         out.line(dim(format!("  re-run in burn on {} in {took:.2} ms: {}", args.backend, own.root())));
         Ok(own)
     };

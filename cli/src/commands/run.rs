@@ -36,7 +36,7 @@ pub struct RunArgs {
 
 /// Runs, shows the output, writes what is asked for.
 pub fn run(args: &RunArgs, out: Output) -> Result<()> {
-    let program = files::program(&args.program)?;
+    let program = files::Mapped::open(&args.program)?;
     let input = files::input(&program, &args.input)?;
     let engine = args.engine.plan(&program);
     let begun = Instant::now();
@@ -44,6 +44,7 @@ pub fn run(args: &RunArgs, out: Output) -> Result<()> {
     let ran = begun.elapsed();
     let trace = Trace::new(&program, input, outputs)?;
     let committed = begun.elapsed();
+    program.unchanged()?;
     show(out, &program, &trace);
     let (ran, whole) = (ran.as_secs_f64() * 1e3, committed.as_secs_f64() * 1e3);
     out.line(format_args!("  trace root {}", trace.root()));

@@ -70,8 +70,13 @@ fn trees_of_every_small_leaf_count_are_their_twins() {
 
 #[test]
 fn trees_around_a_block_and_beyond_one_thread_are_their_twins() {
-    let block = 1 << BLOCK_DEPTH;
-    for tiles in [block - 1, block, block + 1, 3 * block, 3 * block + 1, PARALLEL_TILES, PARALLEL_TILES + 1] {
+    let block = BLOCK;
+    let top = 1 << BLOCK_LEVELS;
+    for tiles in [block - 1, block, block + 1, block + top, block + top + 1, 3 * block, 3 * block + 1] {
+        check(Lanes::best(), &noise(tiles * TILE_BYTES));
+        check(Lanes::best(), &noise(tiles * TILE_BYTES + 77));
+    }
+    for tiles in [PARALLEL_TILES, PARALLEL_TILES + 1] {
         check(Lanes::best(), &noise(tiles * TILE_BYTES));
         check(Lanes::best(), &noise(tiles * TILE_BYTES + 77));
     }

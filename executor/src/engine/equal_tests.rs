@@ -1,6 +1,7 @@
 //! Every kernel against the portable one, bit for bit, on random products and on small networks. A case is drawn from
 //! a seed, which failures print.
 
+use narrows_commitment::{TensorRoot, Tree};
 use narrows_program::{
     Constant, ConstantIndex, Finalise, Fold, IndexMap, Meta, Operand, Operator, Params, ProgramParts, Source,
     TensorType, Window, record,
@@ -295,6 +296,37 @@ proptest! {
     }
 
     #[test]
+    fn roots_taken_while_running_are_those_of_a_whole_run(seed in any::<u64>()) {
+        let mut draw = Draw(seed);
+        let (parts, input) = draw.network();
+        let Some(program) = legal(parts) else { return Err(TestCaseError::reject("illegal")) };
+        let expected = Engine::portable(&program).run(&input).expect("the input fits");
+        let exports: Vec<OperatorIndex> =
+            (0..expected.len() as u32).map(OperatorIndex).filter(|_| draw.upto(1) == 0).collect();
+        for kernel in Kernel::available() {
+            let engine = Engine::with(&program, kernel);
+            let mut workspace = engine.committing(exports.iter().copied()).expect("memory");
+            for _ in 0..2 {
+                engine.commit_in(&mut workspace, &input).expect("the input fits");
+                for (index, whole) in (0..).map(OperatorIndex).zip(&expected) {
+                    let root = exports.contains(&index).then(|| TensorRoot(Tree::of_bytes(whole).root()));
+                    prop_assert!(
+                        workspace.root(index) == root,
+                        "{} with seed {}, operator {}",
+                        kernel.name(),
+                        seed,
+                        index
+                    );
+                }
+                prop_assert_eq!(workspace.last(), expected.last().expect("an operator"));
+            }
+            // What is left of an earlier run is no root of this one.
+            engine.run_in(&mut workspace, &input).expect("the input fits");
+            prop_assert!((0..expected.len() as u32).all(|index| workspace.root(OperatorIndex(index)).is_none()));
+        }
+    }
+
+    #[test]
     fn lies_outside_a_clip_are_computed_on_alike(seed in any::<u64>()) {
         let mut draw = Draw(seed);
         let (parts, input) = draw.network();
@@ -320,14 +352,20 @@ fn random_products_run_in_tiles() {
     let Some(kernel) = Kernel::available().into_iter().skip(1).next_back() else { return };
     let (mut tiles, mut vectors, mut passes, mut images, mut live, mut all) = (0, 0, 0, 0, 0, 0);
     for seed in 0..600 {
-        let Some(program) = legal(Draw(seed).product().0) else { continue };
+        let (parts, input) = Draw(seed).product();
+        let Some(program) = legal(parts) else { continue };
         all += 1;
-        if let Way::Gemm(gemm) = &Plan::new(&program, kernel).operators[0].way {
+        let engine = Engine::with(&program, kernel);
+        engine.run(&input).expect("the input fits");
+        let operator = &engine.plan.operators[0];
+        if let Way::Gemm(gemm) = &operator.way {
+            let packed = gemm.packed(operator, kernel, None, || unreachable!("the run packed it"));
+            let packing = &packed.expect("it is known").packing;
             tiles += 1;
-            vectors += usize::from(matches!(gemm.finish, arch::Finish::Vectors(_)));
-            passes += usize::from(gemm.packing.passes.len() > 1);
+            vectors += usize::from(matches!(gemm.finish(operator, packing, None), arch::Finish::Vectors(_)));
+            passes += usize::from(packing.passes.len() > 1);
             images += usize::from(gemm.geometry.image.is_some());
-            live += usize::from(gemm.weights.is_none());
+            live += usize::from(gemm.live().is_some());
         }
     }
     println!(

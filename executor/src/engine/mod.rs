@@ -1,6 +1,7 @@
 //! The native engine: evaluates a whole program, bit for bit as SPEC 2 says.
 //!
-//! A plan is built once for a program. An operator then runs in one of four ways, all exact and all parallel over the
+//! A plan is built once for a program and reads none of its weights: these are packed at their first use, each from where
+//! the program holds it, which may be a mapped file. An operator then runs in one of four ways, all exact and all parallel over the
 //! output: *gemm* (a product of matrices, by tiles in the kernel's instructions), *rows* (a dot product whose a-terms
 //! serve several outputs: gathered once, then multiplied with contiguous rows of b), *reduce* (a fold of neighbouring
 //! terms, side by side, one output at a time) and *lanes* (everything else: neighbouring outputs side by side, one term
@@ -17,6 +18,7 @@
 //! | `span` | the terms inside the windows, and where they stand |
 //! | `rows`, `reduce`, `lanes` | the portable ways |
 //! | `kernel` | products of slices |
+//! | `lazy` | what is made at its first use |
 //! | `finish` | requantisation, tables, divisions, roots, and canonical bytes |
 //! | `divide` | floor division by a shared divisor |
 //! | `merge`, `tasks` | fewer and longer dimensions; pieces of an output for threads |
@@ -27,6 +29,7 @@ mod finish;
 mod gemm;
 mod kernel;
 mod lanes;
+mod lazy;
 mod merge;
 mod pack;
 mod plan;
@@ -40,11 +43,15 @@ mod workspace;
 #[cfg(test)]
 mod equal_tests;
 #[cfg(test)]
+mod lazy_tests;
+#[cfg(test)]
 mod naive;
 #[cfg(test)]
 mod operator_tests;
 #[cfg(test)]
 mod tests;
+
+use std::convert::Infallible;
 
 use narrows_program::{DType, OperatorIndex, Program};
 
@@ -92,14 +99,15 @@ pub enum RunError {
         /// Bytes that the hook left.
         given: u64,
     },
-    /// An operator's output does not fit into memory.
+    /// An operator's output, or its packed weights, do not fit into memory.
     #[error(
-        "operator {operator} needs {bytes} bytes for its output, which this machine does not have; use a larger one"
+        "operator {operator} needs {bytes} bytes for its output or its weights, which this machine does not have; use a \
+             larger one"
     )]
     Memory {
         /// The operator.
         operator: OperatorIndex,
-        /// Bytes of its output.
+        /// Bytes that it asked for.
         bytes: u64,
     },
 }
@@ -126,7 +134,8 @@ impl Engine {
         Self::with(program, Kernel::Portable)
     }
 
-    /// Plans the evaluation of `program` for `kernel`: packs its weights and chooses how each operator runs.
+    /// Plans the evaluation of `program` for `kernel`: chooses how each operator runs. Its weights are packed at the first
+    /// run.
     #[must_use]
     pub fn with(program: &Program, kernel: Kernel) -> Self {
         Self { plan: Plan::new(program, kernel), kernel, pool: Pool::default() }
@@ -141,7 +150,8 @@ impl Engine {
     /// Every operator's canonical output bytes, in order; the last is the program's output.
     ///
     /// # Errors
-    /// When `input` is not the canonical bytes of the program's input tensor, or an output does not fit into memory.
+    /// When `input` is not the canonical bytes of the program's input tensor, or an output or packed weights do not fit into
+    /// memory.
     pub fn run(&self, input: &[u8]) -> Result<Vec<Vec<u8>>, RunError> {
         self.run_all(input, None)
     }
@@ -176,7 +186,7 @@ impl Engine {
             let mut bytes = zeroed(index, operator.output_bytes())?;
             let operands =
                 self.operands(operator, input, |earlier| &outputs[earlier], |earlier| clipped[earlier]);
-            self.evaluate(position, operands, &mut bytes, &mut scratch);
+            self.evaluate(position, operands, &mut bytes, &mut scratch)?;
             if let Some(after) = &mut after {
                 after(index, &mut bytes);
                 clipped[position] = bytes.iter().all(|byte| byte.cast_signed() >= 0);
@@ -222,19 +232,41 @@ impl Engine {
     }
 
     /// Writes the canonical output of operator `index` for these operands.
-    fn evaluate(&self, index: usize, operands: Operands<'_>, out: &mut [u8], scratch: &mut Scratch) {
+    fn evaluate(
+        &self,
+        index: usize,
+        operands: Operands<'_>,
+        out: &mut [u8],
+        scratch: &mut Scratch,
+    ) -> Result<(), RunError> {
         let operator = &self.plan.operators[index];
         if let Way::Gemm(gemm) = &operator.way {
-            return self.product(operator, gemm, operands, out, scratch.of(index));
+            let product = self.product(operator, gemm, operands, out, scratch.of(index));
+            return product.map_err(|bytes| RunError::Memory {
+                operator: OperatorIndex(index as u32),
+                bytes: bytes as u64,
+            });
         }
         let a = View::new(operator.a.dtype, operands.a);
         let b = operator.b.as_ref().zip(operands.b);
-        let packed = match (&operator.packed, &operator.pack, b) {
-            (None, Some(pack), Some((b, bytes))) => Some(pack.apply(View::new(b.dtype, bytes))),
+        let fresh;
+        let copy: Option<&[u8]> = match (&operator.pack, b) {
+            (Some(pack), Some((b, bytes))) => {
+                let make = || pack.apply(View::new(b.dtype, bytes));
+                Some(match &operator.packed {
+                    Some(kept) => {
+                        let Ok(kept): Result<_, Infallible> = kept.get(|| Ok(make()));
+                        kept
+                    }
+                    None => {
+                        fresh = make();
+                        &fresh
+                    }
+                })
+            }
             _ => None,
         };
-        let copy = packed.as_ref().or(operator.packed.as_ref());
-        let b = b.map(|(b, bytes)| View::new(b.dtype, copy.map_or(bytes, |copy| copy)));
+        let b = b.map(|(b, bytes)| View::new(b.dtype, copy.unwrap_or(bytes)));
         let ending = Ending::new(self.kernel, operator, operands.third);
         match (&operator.way, b) {
             (Way::Rows { block }, Some(b)) => with_view!(b, b => rows::run(ending, a, b, *block, out)),
@@ -243,9 +275,13 @@ impl Engine {
             (Way::Reduce { block }, b) => reduce::run(ending, a, b, *block, out),
             (Way::Gemm(_), _) => unreachable!("products ran above"),
         }
+        Ok(())
     }
 
     /// Writes the canonical output of a product of matrices.
+    ///
+    /// # Errors
+    /// The bytes that its packed weights need, if memory is short.
     fn product(
         &self,
         operator: &Planned,
@@ -253,14 +289,24 @@ impl Engine {
         operands: Operands<'_>,
         out: &mut [u8],
         (copy, live): (&mut [u8], Option<&mut gemm::Weights>),
-    ) {
-        let weights = match (&gemm.weights, live, &operator.b, operands.b) {
-            (Some(weights), ..) => weights,
-            (None, Some(live), Some(b), Some(bytes)) => {
-                gemm.packing.fill(self.kernel, View::new(b.dtype, bytes), live);
+    ) -> Result<(), usize> {
+        let Some((b, bytes)) = operator.b.as_ref().zip(operands.b) else { unreachable!("a product has a b") };
+        let view = View::new(b.dtype, bytes);
+        let constant = gemm.constant.then_some(view);
+        let release = || {
+            if let Place::Constant(index) = b.source {
+                self.plan.constants[index].release();
+            }
+        };
+        let gemm::Packed { packing, weights } = gemm.packed(operator, self.kernel, constant, release)?;
+        let finish = gemm.finish(operator, packing, constant);
+        let weights = match (weights, live) {
+            (Some(weights), _) => weights,
+            (None, Some(live)) => {
+                packing.fill(self.kernel, view, live);
                 live
             }
-            _ => unreachable!("a product has a b, packed or with room to be"),
+            (None, None) => unreachable!("b is packed, or there is room for it to be"),
         };
         let change = gemm.change(operator.a.dtype, operands.unsigned);
         let a = if gemm.reads_in_place(change) {
@@ -272,7 +318,8 @@ impl Engine {
         };
         let shifted = change == gemm::Change::Shifted;
         let ending = Ending::new(self.kernel, operator, operands.third);
-        Drive { ending, gemm, a, shifted, weights }.run(out);
+        Drive { ending, gemm, packing, finish, a, shifted, weights }.run(out);
+        Ok(())
     }
 }
 

@@ -335,7 +335,7 @@ fn random_operators_show_every_way_and_every_end() {
         let plan = Plan::new(&program, kernel);
         let operator = &plan.operators[2];
         let way = match &operator.way {
-            Way::Gemm(gemm) if gemm.weights.is_none() => "gemm live",
+            Way::Gemm(gemm) if gemm.live().is_some() => "gemm live",
             Way::Gemm(_) => "gemm",
             Way::Rows { .. } => "rows",
             Way::Lanes { .. } => "lanes",

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use narrows_program::{
-    ConstantIndex, DType, Finalise, Fold, IndexMap, Operator, Program, Source, TensorType,
+    Bytes, ConstantIndex, DType, Finalise, Fold, IndexMap, Operator, Program, Source, TensorType,
 };
 
 use super::arch::Kernel;
-use super::gemm::Gemm;
+use super::gemm::{Gemm, Shared};
 use super::kernel;
+use super::lazy::Lazy;
 use super::pack::{Order, Pack};
-use super::values::{Records, View};
+use super::values::Records;
 
 /// Neighbouring terms that are worth being folded side by side.
 const LEAST_RUN: usize = 8;
@@ -28,7 +29,7 @@ pub(super) enum Place {
 }
 
 /// An index map in machine words.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Map {
     pub base: usize,
     pub out: [usize; 4],
@@ -107,8 +108,8 @@ pub(super) struct Planned {
     pub way: Way,
     /// How operand b is copied before the operator reads it; its map then speaks of the copy.
     pub pack: Option<Pack>,
-    /// The copy, if b is a constant.
-    pub packed: Option<Vec<u8>>,
+    /// The copy, if b is a constant and the copy is kept: made at its first use.
+    pub packed: Option<Lazy<Vec<u8>>>,
     /// Whether accumulators, multipliers and what is clamped all fit 32 bits, their signs included.
     pub tame: bool,
 }
@@ -118,12 +119,13 @@ pub(super) struct Planned {
 pub(super) struct Plan {
     pub input: TensorType,
     pub operators: Vec<Planned>,
-    /// Canonical bytes of the constants that some operator reads as they are; the others are empty.
-    pub constants: Vec<Vec<u8>>,
+    /// The program's own constants: nothing of them is copied before its first use.
+    pub constants: Vec<Bytes>,
 }
 
 impl Plan {
-    /// Plans every operator of a program for `kernel`. Of the engine, this alone reads programs.
+    /// Plans every operator of a program for `kernel`, without reading weights. Of the engine, this alone reads
+    /// programs.
     pub fn new(program: &Program, kernel: Kernel) -> Self {
         let mut records: BTreeMap<ConstantIndex, Arc<Records>> = BTreeMap::new();
         // Copies of constants may take as much room again as the constants, however many operators share one.
@@ -134,16 +136,13 @@ impl Plan {
             Place::Constant(index) => constant(index).tensor().elements as usize,
             Place::Output(index) => program.operators()[index].elements() as usize,
         };
+        let mut shared = Shared::default();
         let mut operators: Vec<Planned> = Vec::with_capacity(program.operators().len());
         for op in program.operators() {
             let list = records
                 .entry(op.params.constant)
                 .or_insert_with(|| Arc::new(Records::new(program.constant(op.params.constant))));
             let mut operator = Planned::new(op, list.clone());
-            let values = |place: Place| match place {
-                Place::Constant(index) => Some(View::new(constant(index).dtype, &constant(index).bytes)),
-                Place::Input | Place::Output(_) => None,
-            };
             operator.positive = match operator.end {
                 End::Table(Place::Constant(index)) => {
                     let table = constant(index);
@@ -152,24 +151,17 @@ impl Plan {
                 }
                 _ => operator.lo >= 0,
             };
-            operator.choose(kernel, elements, values);
+            operator.choose(kernel, elements, &mut shared);
             if let (Some(pack), Some(b)) = (&operator.pack, &operator.b)
-                && let Some(view) = values(b.source)
+                && matches!(b.source, Place::Constant(_))
                 && pack.len() * b.dtype.bytes() <= room
             {
                 room -= pack.len() * b.dtype.bytes();
-                operator.packed = Some(pack.apply(view));
+                operator.packed = Some(Lazy::default());
             }
             operators.push(operator);
         }
-        let mut constants = vec![Vec::new(); program.constants().len()];
-        for source in operators.iter().flat_map(Planned::unpacked) {
-            if let Place::Constant(index) = source
-                && constants[index].is_empty()
-            {
-                constants[index].clone_from(&constant(index).bytes);
-            }
-        }
+        let constants = program.constants().iter().map(|constant| constant.bytes.clone()).collect();
         Self { input: program.header().input, operators, constants }
     }
 }
@@ -227,13 +219,8 @@ impl Planned {
         operator
     }
 
-    /// Chooses how the operator runs; `elements` gives a tensor's size, `values` a constant's.
-    fn choose<'a>(
-        &mut self,
-        kernel: Kernel,
-        elements: impl Fn(Place) -> usize,
-        values: impl Fn(Place) -> Option<View<'a>>,
-    ) {
+    /// Chooses how the operator runs; `elements` gives a tensor's size.
+    fn choose(&mut self, kernel: Kernel, elements: impl Fn(Place) -> usize, shared: &mut Shared) {
         let bound = self.accumulator_bound();
         let narrow = bound <= i32::MAX as u128;
         let clamped = matches!(self.end, End::Requantise | End::Table(_));
@@ -253,8 +240,8 @@ impl Planned {
         if self.terms == 1 {
             return;
         }
-        let constant = values(b.source);
-        if let Some(gemm) = Gemm::new(self, kernel, elements(self.a.source), (constant, elements(b.source))) {
+        let sizes = [elements(self.a.source), elements(b.source)];
+        if let Some(gemm) = Gemm::new(self, kernel, sizes, shared) {
             self.way = Way::Gemm(Arc::new(gemm));
             return;
         }
@@ -268,7 +255,7 @@ impl Planned {
             self.pack = (!even).then(|| Pack::new(&mut b.map, self.out, self.red, Order::Lanes));
         } else {
             let dense = b.map.is_dense(&self.red);
-            if !dense && constant.is_none() && b.map.out[3] == 1 {
+            if !dense && !matches!(b.source, Place::Constant(_)) && b.map.out[3] == 1 {
                 // Lanes read b as it stands; rows would copy it at every run.
                 return;
             }
@@ -317,16 +304,6 @@ impl Planned {
             End::Divide { by, .. } => Some(by.source),
             End::Requantise | End::Root => None,
         }
-    }
-
-    /// The tensors that the operator reads as they are, not in a packed copy.
-    fn unpacked(&self) -> impl Iterator<Item = Place> {
-        let packed = match &self.way {
-            Way::Gemm(gemm) => gemm.weights.is_some(),
-            Way::Rows { .. } | Way::Lanes { .. } | Way::Reduce { .. } => self.packed.is_some(),
-        };
-        let b = self.b.map(|b| b.source).filter(|_| !packed);
-        [Some(self.a.source), b, self.third()].into_iter().flatten()
     }
 
     /// Bytes of the output.

@@ -1,6 +1,6 @@
 //! Tensors as they are stored: canonical little-endian bytes, seen as elements. Nothing is decoded or copied.
 
-use narrows_program::{Constant, DType, record};
+use narrows_program::{Bytes, Constant, DType, record};
 
 /// What an element of a tensor can do.
 pub(super) trait Element: Copy + Default + Send + Sync {
@@ -102,7 +102,7 @@ pub(super) struct Records {
 
 impl Records {
     /// Decodes the records of a legal program's constant.
-    pub fn new(constant: &Constant) -> Self {
+    pub fn new(constant: &Constant<Bytes>) -> Self {
         let decode = |bytes: &[u8; 16]| {
             let (bias, multiplier, shift) = record::decode(bytes).expect("legality checked every record");
             Record { bias, multiplier: i64::from(multiplier), shift: u32::from(shift) }

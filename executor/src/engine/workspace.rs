@@ -3,10 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use narrows_commitment::{TensorRoot, Tree};
 use narrows_program::OperatorIndex;
 
 use super::arch::Lines;
-use super::gemm::Weights;
+use super::gemm::{Packing, Weights};
 use super::plan::{Place, Plan, Way};
 use super::{Engine, RunError, zeroed};
 
@@ -29,8 +30,8 @@ impl Scratch {
             live.push(match &operator.way {
                 Way::Gemm(gemm) => {
                     most = most.max((gemm.copy_bytes(), index));
-                    let room = || gemm.packing.room().ok_or_else(|| memory(gemm.packing.bytes()));
-                    if gemm.weights.is_none() { Some(room()?) } else { None }
+                    let room = |packing: &Packing| packing.room().ok_or_else(|| memory(packing.bytes()));
+                    gemm.live().map(room).transpose()?
                 }
                 Way::Rows { .. } | Way::Lanes { .. } | Way::Reduce { .. } => None,
             });
@@ -70,7 +71,7 @@ impl Pool {
     }
 }
 
-/// All memory of runs that keep the outputs of some operators only: made once, then nothing is allocated.
+/// All memory of runs that keep the outputs of some operators only. The engine's first run packs weights beside it.
 ///
 /// Outputs that are not kept share room with others that are not needed at the same time.
 #[derive(Debug)]
@@ -82,7 +83,19 @@ pub struct Workspace {
     kept: Vec<bool>,
     /// Bytes of each operator's output.
     bytes: Vec<usize>,
+    /// Whose roots a run that commits takes, and the last such run's roots.
+    hashed: Vec<bool>,
+    roots: Vec<Option<TensorRoot>>,
     scratch: Scratch,
+}
+
+/// Which outputs outlive the operators that read them.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    /// Those that are asked for, until the next run.
+    Keep,
+    /// Those that are asked for, until they are hashed beside the next operator.
+    Commit,
 }
 
 /// What one operator of a run took.
@@ -97,11 +110,18 @@ pub struct Timing {
 }
 
 impl Workspace {
-    fn new(plan: &Plan, keep: impl IntoIterator<Item = OperatorIndex>) -> Result<Self, RunError> {
+    fn new(
+        plan: &Plan,
+        purpose: Purpose,
+        wanted: impl IntoIterator<Item = OperatorIndex>,
+    ) -> Result<Self, RunError> {
         let count = plan.operators.len();
-        let mut kept = vec![false; count];
-        for index in keep {
-            kept[index.0 as usize] = true;
+        let (mut kept, mut hashed) = (vec![false; count], vec![false; count]);
+        for index in wanted {
+            match purpose {
+                Purpose::Keep => kept[index.0 as usize] = true,
+                Purpose::Commit => hashed[index.0 as usize] = true,
+            }
         }
         kept[count - 1] = true;
         let mut last_reader: Vec<usize> = (0..count).collect();
@@ -117,7 +137,11 @@ impl Workspace {
         let mut rooms: Vec<(usize, usize)> = Vec::new();
         let mut slot = Vec::with_capacity(count);
         for (index, need) in bytes.iter().copied().enumerate() {
-            let until = if kept[index] { usize::MAX } else { last_reader[index] };
+            let until = match (kept[index], hashed[index]) {
+                (true, _) => usize::MAX,
+                (false, true) => last_reader[index].max(index + 1),
+                (false, false) => last_reader[index],
+            };
             // Of the rooms whose output nobody reads from here on, the one that has to grow or waste least.
             let free = (0..rooms.len()).filter(|room| !kept[index] && rooms[*room].1 < index);
             let best = free.min_by_key(|room| (need.saturating_sub(rooms[*room].0), rooms[*room].0));
@@ -132,7 +156,14 @@ impl Workspace {
         let rooms = rooms.iter().enumerate();
         let slots = rooms.map(|(room, (size, _))| zeroed(OperatorIndex(largest(room) as u32), *size));
         let slots = slots.collect::<Result<_, _>>()?;
-        Ok(Self { slots, slot, kept, bytes, scratch: Scratch::new(plan)? })
+        let roots = vec![None; count];
+        Ok(Self { slots, slot, kept, bytes, hashed, roots, scratch: Scratch::new(plan)? })
+    }
+
+    /// The root of the output of an operator whose output is hashed, as the last run that committed found it.
+    #[must_use]
+    pub fn root(&self, operator: OperatorIndex) -> Option<TensorRoot> {
+        self.roots.get(operator.0 as usize).copied().flatten()
     }
 
     /// The canonical output bytes of a kept operator, as the last run left them; `None` for an operator that is not kept.
@@ -171,21 +202,48 @@ impl Engine {
     /// # Panics
     /// When the program has no such operator.
     pub fn workspace(&self, keep: impl IntoIterator<Item = OperatorIndex>) -> Result<Workspace, RunError> {
-        Workspace::new(&self.plan, keep)
+        Workspace::new(&self.plan, Purpose::Keep, keep)
+    }
+
+    /// Memory for runs that hash the outputs of the operators `exports`, and keep that of the last operator.
+    ///
+    /// # Errors
+    /// When it does not fit into memory.
+    ///
+    /// # Panics
+    /// When the program has no such operator.
+    pub fn committing(
+        &self,
+        exports: impl IntoIterator<Item = OperatorIndex>,
+    ) -> Result<Workspace, RunError> {
+        Workspace::new(&self.plan, Purpose::Commit, exports)
     }
 
     /// Evaluates the program in `workspace`, which this engine made; the kept outputs are then read from there.
     ///
     /// # Errors
-    /// When `input` is not the canonical bytes of the program's input tensor.
+    /// When `input` is not the canonical bytes of the program's input tensor, or packed weights do not fit into memory.
     ///
     /// # Panics
     /// When another program's engine made `workspace`.
     pub fn run_in(&self, workspace: &mut Workspace, input: &[u8]) -> Result<(), RunError> {
         self.check(input)?;
         // From inside the pool, an operator's tasks start without waking anybody for each.
-        rayon::scope(|_| self.run_layers(workspace, input, |_| {}));
-        Ok(())
+        rayon::scope(|_| self.run_layers(workspace, input, false, |_| {}))
+    }
+
+    /// As [`Engine::run_in`], and takes the roots of the outputs that `workspace` was made to hash
+    /// ([`Engine::committing`]): each beside the next operator, while the output is in cache and where threads would wait
+    /// for the operator's last task.
+    ///
+    /// # Errors
+    /// As [`Engine::run_in`].
+    ///
+    /// # Panics
+    /// As [`Engine::run_in`].
+    pub fn commit_in(&self, workspace: &mut Workspace, input: &[u8]) -> Result<(), RunError> {
+        self.check(input)?;
+        rayon::scope(|_| self.run_layers(workspace, input, true, |_| {}))
     }
 
     /// As [`Engine::run_in`], and says what each operator took.
@@ -200,7 +258,7 @@ impl Engine {
         let mut timings = Vec::with_capacity(self.plan.operators.len());
         rayon::scope(|_| {
             let mut begin = Instant::now();
-            self.run_layers(workspace, input, |index| {
+            self.run_layers(workspace, input, false, |index| {
                 let way = match self.plan.operators[index].way {
                     Way::Gemm(_) => "gemm",
                     Way::Rows { .. } => "rows",
@@ -209,22 +267,43 @@ impl Engine {
                 };
                 timings.push(Timing { operator: OperatorIndex(index as u32), way, time: begin.elapsed() });
                 begin = Instant::now();
-            });
-        });
+            })
+        })?;
         Ok(timings)
     }
 
-    fn run_layers(&self, workspace: &mut Workspace, input: &[u8], mut after: impl FnMut(usize)) {
-        let Workspace { slots, slot, bytes, scratch, .. } = workspace;
+    fn run_layers(
+        &self,
+        workspace: &mut Workspace,
+        input: &[u8],
+        commit: bool,
+        mut after: impl FnMut(usize),
+    ) -> Result<(), RunError> {
+        let Workspace { slots, slot, bytes, hashed, roots, scratch, .. } = workspace;
+        roots.fill(None);
         assert_eq!(bytes.len(), self.plan.operators.len(), "a workspace of this engine");
         for (index, operator) in self.plan.operators.iter().enumerate() {
             assert_eq!(bytes[index], operator.output_bytes(), "a workspace of this engine");
             let mut room = std::mem::take(&mut slots[slot[index]]);
-            let operands =
-                self.operands(operator, input, |earlier| &slots[slot[earlier]][..bytes[earlier]], |_| true);
-            self.evaluate(index, operands, &mut room[..bytes[index]], scratch);
+            let output = |earlier: usize| &slots[slot[earlier]][..bytes[earlier]];
+            let operands = self.operands(operator, input, output, |_| true);
+            let run = || self.evaluate(index, operands, &mut room[..bytes[index]], scratch);
+            let done = match index.checked_sub(1).filter(|before| commit && hashed[*before]) {
+                None => run(),
+                Some(before) => {
+                    let (done, root) = rayon::join(run, || Tree::root_of_bytes(output(before)));
+                    roots[before] = Some(TensorRoot(root));
+                    done
+                }
+            };
             slots[slot[index]] = room;
+            done?;
             after(index);
         }
+        let last = bytes.len() - 1;
+        if commit && hashed[last] {
+            roots[last] = Some(TensorRoot(Tree::root_of_bytes(&slots[slot[last]][..bytes[last]])));
+        }
+        Ok(())
     }
 }

@@ -17,7 +17,7 @@ const ROWS: usize = 6;
 const ENTRIES: usize = 7;
 
 /// One operator of each kind, the others reading the first, in layers of 2, 3 and 1; nothing of what they read is left over.
-fn kinds() -> ProgramParts {
+pub(super) fn kinds() -> ProgramParts {
     let each = IndexMap { out: [0, 0, 0, 1], ..IndexMap::default() };
     let all = IndexMap { red: [0, 0, 1], ..IndexMap::default() };
     let of = |index, map| Operand { source: op(index), dtype: DType::I16, map };
@@ -337,7 +337,7 @@ fn file() -> (Vec<u8>, Vec<std::ops::Range<usize>>) {
 fn attack_36_extension_words_survive_their_encoding_and_nothing_else_does() {
     let (bytes, places) = file();
     let program = Program::decode(&bytes).expect("legal");
-    assert_eq!((program.encode(), program.parts()), (bytes.clone(), &kinds()));
+    assert_eq!((program.encode(), program.parts()), (bytes.clone(), kinds()));
     let lengths: Vec<usize> = places.iter().map(|place| place.len()).collect();
     assert_eq!(lengths, [192, 192, 224, 224, 192, 192]);
     for end in 0..bytes.len() {

@@ -4,6 +4,7 @@ mod encoding;
 mod kinds;
 mod layers;
 mod legality;
+mod shared;
 
 use super::*;
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::{Columns, Job, Kernel, TILE, TILE_ROWS, Work};
 use crate::engine::finish::{At, Ending};
-use crate::engine::gemm::{Gemm, Weights};
+use crate::engine::gemm::{Gemm, Packing, Weights};
 use crate::engine::plan::End;
 
 /// Most rows of a task: a multiple of every kernel's tile, small enough for their places to be kept on the stack.
@@ -28,6 +28,8 @@ const TASKS_A_THREAD: usize = 6;
 pub(in crate::engine) struct Drive<'a> {
     pub ending: Ending<'a>,
     pub gemm: &'a Gemm,
+    pub packing: &'a Packing,
+    pub finish: &'a Finish,
     /// Operand a as the kernel reads it.
     pub a: &'a [u8],
     /// Whether a is read as a + 128.
@@ -113,7 +115,7 @@ impl Drive<'_> {
         let gemm = self.gemm;
         let shape = self.ending.kernel.tile().expect("a kernel with tiles");
         let (rows, batches): (usize, usize) = (gemm.rows.iter().product(), gemm.batch.iter().product());
-        let panels = gemm.packing.panels;
+        let panels = self.packing.panels;
         let terms = batches * rows * self.ending.operator.out[3] * self.ending.operator.terms;
         let wanted = (terms / TASK_TERMS).clamp(1, TASKS_A_THREAD * rayon::current_num_threads());
         let wanted = wanted.div_ceil(batches);
@@ -139,7 +141,6 @@ impl Drive<'_> {
     /// element's coordinates determine its batch, row and panel, and blocks of rows and of panels do not overlap: so
     /// no element belongs to two tasks.
     fn task(&self, task: usize, division: &Division, canvas: &Canvas) {
-        let gemm = self.gemm;
         let (batch, part) = (
             task / (division.row_blocks * division.panel_blocks),
             task % (division.row_blocks * division.panel_blocks),
@@ -149,11 +150,11 @@ impl Drive<'_> {
         let first = panel_block * division.panels;
         let shape = self.ending.kernel.tile().expect("a kernel with tiles");
         let mut room = Room { acc: [0; TILE], sums: [0; TILE] };
-        let panels = first..(first + division.panels).min(gemm.packing.panels);
-        let panel_bytes = gemm.packing.groups * shape.columns * 4;
+        let panels = first..(first + division.panels).min(self.packing.panels);
+        let panel_bytes = self.packing.groups * shape.columns * 4;
         let tiles = || (0..rows.len).step_by(shape.rows).map(|row| row..(row + shape.rows).min(rows.len));
         let mut tile = |panel: usize, range: Range<usize>, ahead: usize| {
-            let number = batch * gemm.packing.panels + panel;
+            let number = batch * self.packing.panels + panel;
             self.tile((number, ahead), panel * shape.columns, &rows, range, &mut room, canvas);
         };
         if panels.len() * panel_bytes <= NEAR {
@@ -211,7 +212,7 @@ impl Drive<'_> {
         Room { acc, sums }: &mut Room,
         canvas: &Canvas,
     ) {
-        let (packing, operator, kernel) = (&self.gemm.packing, self.ending.operator, self.ending.kernel);
+        let (packing, operator, kernel) = (self.packing, self.ending.operator, self.ending.kernel);
         let columns = kernel.tile().expect("a kernel with tiles").columns;
         static ZEROS: [i32; TILE] = [0; TILE];
         let multiply = |index: usize, acc: &mut [i32; TILE]| {
@@ -237,7 +238,7 @@ impl Drive<'_> {
         let places = &rows.out[range.clone()];
         assert!(rows.furthest + (column + count) * width <= canvas.len, "a row leaves the output");
         multiply(0, acc);
-        if let Finish::Vectors(table) = &self.gemm.finish {
+        if let Finish::Vectors(table) = self.finish {
             let mut columns = Columns {
                 count,
                 table: &table[3 * panel * columns..][..3 * columns],

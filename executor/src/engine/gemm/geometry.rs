@@ -88,9 +88,9 @@ impl Geometry {
         segments
     }
 
-    /// Number of runs of an element.
-    pub fn runs(&self) -> usize {
-        self.runs.len()
+    /// Offsets of an element's runs.
+    pub fn runs(&self) -> &[usize] {
+        &self.runs
     }
 }
 

@@ -14,15 +14,19 @@ mod geometry;
 mod packing;
 mod prepare;
 
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
 use narrows_program::{DType, Fold};
 
 use geometry::Geometry;
-use packing::Packing;
-pub(super) use packing::Weights;
+pub(super) use packing::{Packing, Weights};
 pub(super) use prepare::Change;
 
-use super::arch::{Finish, Kernel};
-use super::plan::{End, Planned};
+use super::arch::{Finish, Kernel, TileShape};
+use super::lazy::Lazy;
+use super::plan::{End, Map, Place, Planned};
 use super::values::View;
 
 /// Packed columns may have so many times b's bytes, and so many more: tiles of few columns would be mostly empty.
@@ -41,20 +45,45 @@ pub(super) struct Gemm {
     pub rows: [usize; 3],
     /// Output dimensions that are batches, 1 elsewhere.
     pub batch: [usize; 3],
+    /// Whether b is a constant.
+    pub constant: bool,
+    shape: TileShape,
+    packed: Arc<Lazy<Packed>>,
+    finish: Lazy<Finish>,
+}
+
+/// Operand b's order for the kernel, and its packed columns if it is a constant.
+#[derive(Debug)]
+pub(super) struct Packed {
     pub packing: Packing,
-    /// The packed columns, if b is a constant.
     pub weights: Option<Weights>,
-    pub finish: Finish,
+}
+
+/// Packed constants of the products planned so far: products that read one in the same order share it.
+#[derive(Debug, Default)]
+pub(super) struct Shared(BTreeMap<usize, Vec<(Order, Arc<Lazy<Packed>>)>>);
+
+/// All that the packed columns of a constant depend on.
+#[derive(Debug, PartialEq)]
+struct Order {
+    types: [DType; 2],
+    map: Map,
+    columns: usize,
+    red: [usize; 3],
+    batch: [usize; 3],
+    wide: bool,
+    runs: Vec<usize>,
+    run: usize,
 }
 
 impl Gemm {
-    /// Plans `operator` as a product, if it is one that `kernel` runs. `a_elements`: of operand a's tensor; `b`: operand
-    /// b's tensor if it is a constant, and its number of elements.
+    /// Plans `operator` as a product, if it is one that `kernel` runs. No value of an operand is looked at.
+    /// `elements`: of the operands' tensors.
     pub fn new(
         operator: &Planned,
         kernel: Kernel,
-        a_elements: usize,
-        (b_values, b_elements): (Option<View<'_>>, usize),
+        elements: [usize; 2],
+        shared: &mut Shared,
     ) -> Option<Self> {
         let shape = kernel.tile()?;
         let b = operator.b.as_ref().filter(|_| operator.fold == Fold::Dot)?;
@@ -66,39 +95,122 @@ impl Gemm {
         let moves = |axis: usize| operator.out[axis] > 1 && b.map.out[axis] > 0;
         let rows: [usize; 3] = std::array::from_fn(|axis| if moves(axis) { 1 } else { operator.out[axis] });
         let batch: [usize; 3] = std::array::from_fn(|axis| if moves(axis) { operator.out[axis] } else { 1 });
-        let wide =
-            !(shape.unsigned && b_values.is_some() && (operator.a.dtype, b.dtype) == (DType::I8, DType::I8));
-        let mut geometry = Geometry::new(operator, a_elements)?;
+        let place = if let Place::Constant(index) = b.source { Some(index) } else { None };
+        let constant = place.is_some();
+        let wide = !(shape.unsigned && constant && (operator.a.dtype, b.dtype) == (DType::I8, DType::I8));
+        let mut geometry = Geometry::new(operator, elements[0])?;
         // Mostly empty tiles and groups lose to other ways.
         let batches: usize = batch.iter().product();
         let (group, width) = if wide { (2, 2) } else { (4, 1) };
         let padded = operator.out[3].next_multiple_of(shape.columns)
-            * geometry.runs()
+            * geometry.runs().len()
             * geometry.run.next_multiple_of(group);
-        if batches.saturating_mul(padded) > GROWTH.0 * b_elements + GROWTH.1 {
+        if batches.saturating_mul(padded) > GROWTH.0 * elements[1] + GROWTH.1 {
             return None;
         }
         // Packing b at every run pays off when several rows meet it.
-        if b_values.is_none() && (operator.terms > MOST_LIVE_TERMS || rows.iter().product::<usize>() == 1) {
+        if !constant && (operator.terms > MOST_LIVE_TERMS || rows.iter().product::<usize>() == 1) {
             return None;
         }
-        let packing = Packing::new(operator, batch, &geometry, &shape, wide, b_values);
-        let weights = match b_values {
-            Some(view) => {
-                let mut weights = packing.room()?;
-                packing.fill(kernel, view, &mut weights);
-                Some(weights)
-            }
-            None => None,
-        };
-        let clamped = matches!(operator.end, End::Requantise | End::Table(_));
-        let vectors = (packing.passes.len() == 1 && clamped).then(|| {
-            vectors(operator, &rows, &batch, &packing.norms(b.dtype, b_values), shape.columns, shape.lanes)
-        });
-        let finish = vectors.flatten().map_or(Finish::Rows, Finish::Vectors);
         geometry.base *= width;
         geometry.out = geometry.out.map(|step| step * width);
-        Some(Self { wide, geometry, rows, batch, packing, weights, finish })
+        let order = Order {
+            types: [operator.a.dtype, b.dtype],
+            map: b.map,
+            columns: operator.out[3],
+            red: operator.red,
+            batch,
+            wide,
+            runs: geometry.runs().to_vec(),
+            run: geometry.run,
+        };
+        let packed = place.map(|index| shared.of(index, order)).unwrap_or_default();
+        let gemm = Self { wide, geometry, rows, batch, constant, shape, packed, finish: Lazy::default() };
+        if !constant {
+            // Nothing to wait for, and a run's memory follows from it.
+            gemm.packed(operator, kernel, None, || {}).ok()?;
+        }
+        Some(gemm)
+    }
+
+    /// The order of an operand b that is packed at every run.
+    pub fn live(&self) -> Option<&Packing> {
+        self.packed.known().filter(|_| !self.constant).map(|packed| &packed.packing)
+    }
+
+    /// Operand b's order, and its packed columns if it is a constant, whose values are `b` then. They are packed at their
+    /// first use, after which `done` is called.
+    ///
+    /// # Errors
+    /// The bytes that were asked for, if memory is short.
+    pub fn packed(
+        &self,
+        operator: &Planned,
+        kernel: Kernel,
+        b: Option<View<'_>>,
+        done: impl FnOnce(),
+    ) -> Result<&Packed, usize> {
+        self.packed.get(|| {
+            let packing = Packing::new(operator, self.batch, &self.geometry, &self.shape, self.wide, b);
+            let mut weights = b.map(|_| packing.room().ok_or(packing.bytes())).transpose()?;
+            if let (Some(weights), Some(view)) = (&mut weights, b) {
+                packing.fill(kernel, view, weights);
+                done();
+            }
+            Ok(Packed { packing, weights })
+        })
+    }
+
+    /// How tiles end. The values `b` of a constant are looked at where the bound of their type is too coarse.
+    pub fn finish(&self, operator: &Planned, packing: &Packing, b: Option<View<'_>>) -> &Finish {
+        let made: Result<_, Infallible> = self.finish.get(|| {
+            let clamped = matches!(operator.end, End::Requantise | End::Table(_));
+            let alike = (0..3).all(|axis| self.rows[axis] == 1 || operator.params[axis] == 0);
+            if packing.passes.len() > 1 || !clamped || !alike {
+                return Ok(Finish::Rows);
+            }
+            let dtype = operator.b.as_ref().expect("a product has a b").dtype;
+            let coarse = packing.greatest_norm(dtype);
+            let vectors = self.vectors(operator, |_| coarse).or_else(|| {
+                let norms = packing.norms(b?);
+                self.vectors(operator, |index| norms[index])
+            });
+            Ok(vectors.map_or(Finish::Rows, Finish::Vectors))
+        });
+        let Ok(finish) = made;
+        finish
+    }
+
+    /// The vectors by which tiles are requantised: for each batch and panel, for each vector of columns, multipliers,
+    /// addends and shifts, each of even and odd columns. `None` if a multiplier or a quotient is not certain to fit 32
+    /// bits. `norm`: of each column of each batch, at least the sum of its values' magnitudes. Records do not differ along
+    /// rows.
+    fn vectors(&self, operator: &Planned, norm: impl Fn(usize) -> u64) -> Option<Vec<i64>> {
+        let (batch, TileShape { columns, lanes, .. }) = (self.batch, self.shape);
+        let batches: usize = batch.iter().product();
+        let (count, panels) = (operator.out[3], operator.out[3].div_ceil(columns));
+        let mut table = vec![0; 3 * batches * panels * columns];
+        for index in 0..batches * count {
+            let (number, column) = (index / count, index % count);
+            let at =
+                [number / (batch[1] * batch[2]), number / batch[2] % batch[1], number % batch[2], column];
+            let params: usize = (0..4).map(|i| at[i] * operator.params[i]).sum();
+            let record = &operator.records.list[params];
+            let acc = u128::from(norm(index)) * u128::from(operator.a.dtype.min().unsigned_abs());
+            let most = (acc + u128::from(record.bias.unsigned_abs())) * record.multiplier as u128
+                + (1 << (record.shift - 1));
+            if record.multiplier > i64::from(i32::MAX) || most >> record.shift > i32::MAX as u128 {
+                return None;
+            }
+            let place = (number * panels + column / columns) * columns + column % columns;
+            let (vector, lane) = (place / lanes, place % lanes);
+            let half = lanes / 2;
+            let entry = &mut table[3 * lanes * vector + lane % 2 * half + lane / 2..];
+            entry[0] = record.multiplier;
+            entry[lanes] = record.addend();
+            entry[2 * lanes] = i64::from(record.shift);
+        }
+        Some(table)
     }
 
     /// How operand a is copied if it is; `unsigned`: its values are known not to be negative.
@@ -112,41 +224,15 @@ impl Gemm {
     }
 }
 
-/// The vectors by which tiles are requantised: for each batch and panel, for each vector of columns, multipliers,
-/// addends and shifts, each of even and odd columns. `None` if the records differ along rows, or a multiplier or a
-/// quotient is not certain to fit 32 bits.
-fn vectors(
-    operator: &Planned,
-    rows: &[usize; 3],
-    batch: &[usize; 3],
-    norms: &[u64],
-    columns: usize,
-    lanes: usize,
-) -> Option<Vec<i64>> {
-    if (0..3).any(|axis| rows[axis] > 1 && operator.params[axis] > 0) {
-        return None;
-    }
-    let batches: usize = batch.iter().product();
-    let (count, panels) = (operator.out[3], operator.out[3].div_ceil(columns));
-    let mut table = vec![0; 3 * batches * panels * columns];
-    for (index, norm) in norms.iter().enumerate() {
-        let (number, column) = (index / count, index % count);
-        let at = [number / (batch[1] * batch[2]), number / batch[2] % batch[1], number % batch[2], column];
-        let params: usize = (0..4).map(|i| at[i] * operator.params[i]).sum();
-        let record = &operator.records.list[params];
-        let acc = u128::from(*norm) * u128::from(operator.a.dtype.min().unsigned_abs());
-        let most = (acc + u128::from(record.bias.unsigned_abs())) * record.multiplier as u128
-            + (1 << (record.shift - 1));
-        if record.multiplier > i64::from(i32::MAX) || most >> record.shift > i32::MAX as u128 {
-            return None;
+impl Shared {
+    /// The packed columns of constant `index` in this order: another product's, or new.
+    fn of(&mut self, index: usize, order: Order) -> Arc<Lazy<Packed>> {
+        let known = self.0.entry(index).or_default();
+        if let Some((_, packed)) = known.iter().find(|(other, _)| *other == order) {
+            return packed.clone();
         }
-        let place = (number * panels + column / columns) * columns + column % columns;
-        let (vector, lane) = (place / lanes, place % lanes);
-        let half = lanes / 2;
-        let entry = &mut table[3 * lanes * vector + lane % 2 * half + lane / 2..];
-        entry[0] = record.multiplier;
-        entry[lanes] = record.addend();
-        entry[2 * lanes] = i64::from(record.shift);
+        let packed = Arc::default();
+        known.push((order, Arc::clone(&packed)));
+        packed
     }
-    Some(table)
 }

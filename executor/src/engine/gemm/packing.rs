@@ -165,20 +165,21 @@ impl Packing {
 
     /// The end of the longest range of groups from `from` on within `limit`.
     fn furthest<T: Element>(&self, values: &[T], part: Part, limit: u64, from: usize, total: usize) -> usize {
-        let mut end = total;
-        for column in self.columns() {
+        let columns: Vec<usize> = self.columns().collect();
+        let sooner = |end: usize, column: &usize| {
             let mut sum = 0;
             for group in from..end {
-                for term in self.group_terms(group) {
-                    sum += u64::from(part.of(values[column + self.terms[term]].get()).unsigned_abs());
+                for term in &self.terms[self.group_terms(group)] {
+                    sum += u64::from(part.of(values[column + term].get()).unsigned_abs());
                 }
                 if sum > limit {
-                    end = group;
-                    break;
+                    return group;
                 }
             }
-        }
-        end
+            end
+        };
+        let ends = columns.par_chunks(MANY.div_ceil(self.terms.len()));
+        ends.map(|columns| columns.iter().fold(total, sooner)).min().unwrap_or(total)
     }
 
     /// Where each column of each batch begins in b.
@@ -262,15 +263,18 @@ impl Packing {
         }
     }
 
-    /// Of each column of each batch, the sum of its values' magnitudes, or its bound if they are not known.
-    pub fn norms(&self, dtype: DType, weights: Option<View<'_>>) -> Vec<u64> {
-        match weights {
-            Some(view) => with_view!(view, v => {
-                let norm = |column: usize| self.terms.iter().map(|t| u64::from(v[column + t].get().unsigned_abs())).sum();
-                self.columns().map(norm).collect()
-            }),
-            None => self.columns().map(|_| self.terms.len() as u64 * dtype.min().unsigned_abs()).collect(),
-        }
+    /// Of each column of each batch, the sum of its values' magnitudes.
+    pub fn norms(&self, weights: View<'_>) -> Vec<u64> {
+        let columns: Vec<usize> = self.columns().collect();
+        with_view!(weights, v => {
+            let norm = |column: &usize| self.terms.iter().map(|t| u64::from(v[column + t].get().unsigned_abs())).sum();
+            columns.par_iter().with_min_len(MANY.div_ceil(self.terms.len())).map(norm).collect()
+        })
+    }
+
+    /// The most that a column's norm can be.
+    pub fn greatest_norm(&self, dtype: DType) -> u64 {
+        self.terms.len() as u64 * dtype.min().unsigned_abs()
     }
 }
 
