@@ -69,7 +69,19 @@ pub struct Posted {
     pub output_root: TensorRoot,
 }
 
-/// The parts of a match's state that a move carries; its node follows from the move's evidence (PROTOCOL 4.1).
+/// What a move carries of its match's state (PROTOCOL 4.1): the word, and the digest of what neither its sender nor its
+/// evidence gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Footing {
+    /// The packed word, most significant byte first.
+    pub word: Digest,
+    /// The context where anybody may move and the evidence gives nothing of it, the ground where a challenger picks inside a
+    /// tree, and otherwise the seat.
+    pub rest: Digest,
+}
+
+/// What a call without evidence carries of it, beside the node and the seat (PROTOCOL 4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Standing {
@@ -198,13 +210,14 @@ pub enum Call {
     /// Commits to one's own trace, for the reward.
     Commit { claim: ClaimId, commitment: Digest },
     /// Shows the descendants of the current node.
-    Reveal { claim: ClaimId, number: u64, standing: Standing, seat: Digest, nodes: Vec<Digest> },
-    /// Names the first descendant that differs.
-    Pick {
+    Reveal { claim: ClaimId, number: u64, footing: Footing, nodes: Vec<Digest> },
+    /// Names the first descendant that differs, where that is no layer.
+    Pick { claim: ClaimId, number: u64, footing: Footing, child: u32, node: Digest, siblings: Vec<Digest> },
+    /// Names the first layer that differs.
+    Enter {
         claim: ClaimId,
         number: u64,
-        standing: Standing,
-        seat: Seat,
+        footing: Footing,
         child: u32,
         node: Digest,
         siblings: Vec<Digest>,
@@ -219,8 +232,8 @@ pub enum Call {
     SubTrace {
         posted: Posted,
         number: u64,
-        standing: Standing,
-        seat: Digest,
+        footing: Footing,
+        challenger: Account,
         #[serde(with = "hex")]
         layer: Vec<u8>,
         roots: Vec<TensorRoot>,
@@ -232,8 +245,7 @@ pub enum Call {
     PickOperator {
         claim: ClaimId,
         number: u64,
-        standing: Standing,
-        seat: Seat,
+        footing: Footing,
         position: u32,
         #[serde(with = "hex")]
         layer: Vec<u8>,
@@ -247,8 +259,7 @@ pub enum Call {
     RevealTiles {
         claim: ClaimId,
         number: u64,
-        standing: Standing,
-        seat: Digest,
+        footing: Footing,
         #[serde(with = "hex")]
         tiles: Vec<u8>,
     },
@@ -256,8 +267,8 @@ pub enum Call {
     Name {
         posted: Posted,
         number: u64,
-        standing: Standing,
-        seat: Seat,
+        footing: Footing,
+        list: Digest,
         #[serde(with = "hex")]
         tile: Vec<u8>,
         slot: u8,
@@ -271,8 +282,9 @@ pub enum Call {
     Fold {
         posted: Posted,
         number: u64,
-        standing: Standing,
-        seat: Digest,
+        footing: Footing,
+        list: Digest,
+        challenger: Account,
         #[serde(with = "hex")]
         operator: Vec<u8>,
         sums: Vec<i64>,
@@ -285,8 +297,8 @@ pub enum Call {
     Segment {
         posted: Posted,
         number: u64,
-        standing: Standing,
-        seat: Seat,
+        footing: Footing,
+        list: Digest,
         #[serde(with = "hex")]
         operator: Vec<u8>,
         sums: Vec<i64>,
@@ -339,6 +351,7 @@ impl Call {
             Self::Commit { .. } => "commit",
             Self::Reveal { .. } => "reveal",
             Self::Pick { .. } => "pick",
+            Self::Enter { .. } => "enter",
             Self::SubTrace { .. } => "subTrace",
             Self::PickOperator { .. } => "pickOperator",
             Self::RevealTiles { .. } => "revealTiles",
@@ -413,7 +426,7 @@ pub enum Event {
     /// Descendants were shown.
     Revealed { match_id: MatchId, word: Digest, nodes: Vec<Digest> },
     /// A descendant was named.
-    Picked { match_id: MatchId, word: Digest, child: u32, node: Digest, siblings: Vec<Digest> },
+    Picked { match_id: MatchId, word: Digest, node: Digest },
     /// The disputed layer's roots were stated.
     SubTraced { match_id: MatchId, word: Digest, roots: Vec<TensorRoot> },
     /// An operator of the disputed layer was named.

@@ -20,13 +20,15 @@ mod state;
 pub mod trace;
 mod witness;
 
-pub use call::{Call, Event, Opened, Point, Posted, Refusal, Refutation, Seat, Seated, Standing, Witness};
+pub use call::{
+    Call, Event, Footing, Opened, Point, Posted, Refusal, Refutation, Seat, Seated, Standing, Witness,
+};
 pub use game::{Best, Claim, ClaimStatus, Game, Job, Match, Registered};
 pub use ids::{Account, Block, BlockTime, ClaimId, JobId, MatchId, StateHash, Wei};
 pub use ledger::{ClaimEntry, CommitmentEntry, JobEntry, Ledger, MatchEntry, Promise, Refuted};
 pub use parameters::{BadParameters, Parameters};
 pub use record::{Record, RecordError};
 pub use replay::{ReplayError, Story, replay};
-pub use state::{MatchState, Phase, Side, state_hash};
+pub use state::{MatchState, Phase, Side, context, ground, state_hash};
 pub use trace::{Trace, TraceError};
 pub use witness::{ClaimedNodes, WitnessSource, open_record};

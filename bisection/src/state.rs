@@ -1,10 +1,10 @@
 //! The state of a match, its packed word and its hash (PROTOCOL 4.1).
 
-use narrows_commitment::{Digest, keccak};
+use narrows_commitment::{Digest, depth_for, keccak};
 use narrows_program::{ElementIndex, TileIndex};
 use serde::{Deserialize, Serialize};
 
-use crate::{BlockTime, Standing, StateHash};
+use crate::{Account, BlockTime, Footing, Parameters, Standing, StateHash};
 
 /// Where a match stands; the discriminants are the contract's codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,19 +110,67 @@ pub struct MatchState {
     pub operators: u8,
     /// The named element's position in its tile.
     pub element: u8,
-    /// Tiles of the disputed tensor, 0 before it is known; then the named element's value in two's complement.
+    /// Leaves of the tree that is narrowed down: the program's layers, then the disputed tensor's tiles; then the named
+    /// element's value in two's complement.
     pub subject: u32,
+    /// Levels that a reveal goes down, b of the program's header.
+    pub reveal_bits: u8,
     /// The current node, the list, or the statement's hash.
     pub node: Digest,
     /// The layers root, then the disputed layer's leaf, then the operator's leaf.
     pub scope: Digest,
     /// The sub-trace's root; zero when there is none.
     pub list: Digest,
-    /// keccak(challenger, commitment, openedAt, bond).
+    /// Whose match it is.
+    pub challenger: Account,
+    /// keccak(commitment, openedAt, bond).
     pub seat: Digest,
 }
 
 impl MatchState {
+    /// A match at its beginning, under the root `node` of the trace of so many layers, `scope` being the layers root.
+    ///
+    /// # Panics
+    /// With more layers than programs have.
+    #[must_use]
+    pub fn start(layers: u32, reveal_bits: u8, parameters: &Parameters, opened_at: BlockTime) -> Self {
+        let depth = depth_for(layers.into());
+        Self {
+            phase: if depth == 0 { Phase::LayerC } else { Phase::LayerE },
+            remaining: u8::try_from(depth).expect("a tree of 2^20 layers has 20 levels"),
+            turn_start: opened_at,
+            executor_clock: parameters.executor_clock_seconds,
+            challenger_clock: parameters.challenger_clock_seconds,
+            subject: layers,
+            reveal_bits,
+            ..Self::idle(Phase::LayerE)
+        }
+    }
+
+    /// A state that says nothing but its phase.
+    #[must_use]
+    pub fn idle(phase: Phase) -> Self {
+        Self {
+            phase,
+            remaining: 0,
+            position: 0,
+            place: 0,
+            turn_start: BlockTime(0),
+            executor_clock: 0,
+            challenger_clock: 0,
+            answers: 0,
+            operators: 0,
+            element: 0,
+            subject: 0,
+            reveal_bits: 0,
+            node: Digest::default(),
+            scope: Digest::default(),
+            list: Digest::default(),
+            challenger: Account::default(),
+            seat: Digest::default(),
+        }
+    }
+
     /// The packed word, most significant byte first.
     #[must_use]
     pub fn word(&self) -> Digest {
@@ -143,12 +191,13 @@ impl MatchState {
         put(u64::from(self.operators), 1);
         put(u64::from(self.element), 1);
         put(u64::from(self.subject), 4);
+        put(u64::from(self.reveal_bits), 1);
         Digest(word)
     }
 
     /// Unpacks a word beside its digests; `None` for an unknown phase or a set bit beyond the fields.
     #[must_use]
-    pub fn from_parts(standing: &Standing, node: Digest, seat: Digest) -> Option<Self> {
+    pub fn from_parts(standing: &Standing, node: Digest, challenger: Account, seat: Digest) -> Option<Self> {
         let word = standing.word.0;
         let mut end = 32;
         let mut take = |bytes: usize| {
@@ -167,24 +216,56 @@ impl MatchState {
             operators: take(1) as u8,
             element: take(1) as u8,
             subject: take(4) as u32,
+            reveal_bits: take(1) as u8,
             node,
             scope: standing.scope,
             list: standing.list,
+            challenger,
             seat,
         };
-        (take(3) == 0).then_some(state)
+        (take(2) == 0).then_some(state)
     }
 
-    /// What a move carries of this state.
+    /// keccak(scope, list, seat).
+    #[must_use]
+    pub fn ground(&self) -> Digest {
+        ground(self.scope, self.list, self.seat)
+    }
+
+    /// keccak(challenger, ground).
+    #[must_use]
+    pub fn context(&self) -> Digest {
+        context(self.challenger, self.ground())
+    }
+
+    /// What a reveal of nodes or tiles carries of this state: the rest is its context.
+    #[must_use]
+    pub fn shown(&self) -> Footing {
+        Footing { word: self.word(), rest: self.context() }
+    }
+
+    /// What a pick inside a tree carries of it: the rest is its ground.
+    #[must_use]
+    pub fn picked(&self) -> Footing {
+        Footing { word: self.word(), rest: self.ground() }
+    }
+
+    /// What the moves carry whose evidence gives the scope: the rest is the seat.
+    #[must_use]
+    pub fn seated(&self) -> Footing {
+        Footing { word: self.word(), rest: self.seat }
+    }
+
+    /// What a call without evidence carries of it.
     #[must_use]
     pub fn standing(&self) -> Standing {
         Standing { word: self.word(), scope: self.scope, list: self.list }
     }
 
-    /// keccak(word, node, scope, list, seat).
+    /// keccak(word, node, context).
     #[must_use]
     pub fn hash(&self) -> StateHash {
-        state_hash(&self.standing(), self.node, self.seat)
+        state_hash(self.word(), self.node, self.context())
     }
 
     /// The clock of `side`, in seconds.
@@ -211,14 +292,14 @@ impl MatchState {
     }
 
     /// Levels that the next reveal or pick covers, k: min(b, remaining) in the layers tree, min(b, remaining - 2) in a
-    /// tensor's, where b is the program's `reveal_bits`.
+    /// tensor's.
     #[must_use]
-    pub const fn levels(&self, reveal_bits: u8) -> u8 {
+    pub const fn levels(&self) -> u8 {
         let below = match self.phase {
             Phase::LayerE | Phase::LayerC => self.remaining,
             _ => self.remaining.saturating_sub(2),
         };
-        if reveal_bits < below { reveal_bits } else { below }
+        if self.reveal_bits < below { self.reveal_bits } else { below }
     }
 
     /// The named element's claimed value, in FOLD_E and SEG.
@@ -240,7 +321,19 @@ impl MatchState {
     }
 }
 
-impl Standing {
+impl Footing {
+    /// The index at its level of the node that the word names, whatever else is wrong with it.
+    #[must_use]
+    pub fn position(&self) -> u32 {
+        self.field(26)
+    }
+
+    /// Four bytes of the word.
+    fn field(&self, at: usize) -> u32 {
+        let word = &self.word.0;
+        u32::from_be_bytes([word[at], word[at + 1], word[at + 2], word[at + 3]])
+    }
+
     /// The levels below the node that the word names, whatever else is wrong with it.
     #[must_use]
     pub const fn remaining(&self) -> u8 {
@@ -250,9 +343,7 @@ impl Standing {
     /// The real tiles under the node that the word names, whatever else is wrong with it.
     #[must_use]
     pub fn real_tiles(&self) -> u64 {
-        let word = &self.word.0;
-        let field = |at: usize| u32::from_be_bytes([word[at], word[at + 1], word[at + 2], word[at + 3]]);
-        real_tiles(self.remaining(), field(26), field(3))
+        real_tiles(self.remaining(), self.position(), self.field(3))
     }
 }
 
@@ -267,9 +358,20 @@ fn real_tiles(remaining: u8, position: u32, tiles: u32) -> u64 {
     u64::try_from(rest).map_or(width, |rest| rest.min(width))
 }
 
-/// keccak(word, node, scope, list, seat).
+/// keccak(word, node, context).
 #[must_use]
-pub fn state_hash(standing: &Standing, node: Digest, seat: Digest) -> StateHash {
-    let parts = [standing.word.0, node.0, standing.scope.0, standing.list.0, seat.0];
-    StateHash(keccak(&parts.concat()))
+pub fn state_hash(word: Digest, node: Digest, context: Digest) -> StateHash {
+    StateHash(keccak(&[word.0, node.0, context.0].concat()))
+}
+
+/// keccak(challenger, ground).
+#[must_use]
+pub fn context(challenger: Account, ground: Digest) -> Digest {
+    keccak(&[[0; 12].as_slice(), &challenger.0, &ground.0].concat())
+}
+
+/// keccak(scope, list, seat).
+#[must_use]
+pub fn ground(scope: Digest, list: Digest, seat: Digest) -> Digest {
+    keccak(&[scope.0, list.0, seat.0].concat())
 }

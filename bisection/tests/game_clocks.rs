@@ -186,11 +186,14 @@ fn from_the_hard_end_on_every_open_match_is_void() {
         world.now = hard_end - 1;
         assert_eq!(world.send(STRANGER, NOTHING, &finalise), Err(Refusal::NotYet));
         world.now = hard_end;
-        assert_eq!(world.send(sender, NOTHING, &call), Err(Refusal::ClaimClosed));
+        // Its turn has run out long before; what looks at the claim finds that out first.
+        let judged = matches!(call, Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. });
+        let over = if judged { Refusal::ClaimClosed } else { Refusal::TooLate };
+        assert_eq!(world.send(sender, NOTHING, &call), Err(over));
         assert_eq!(world.send(STRANGER, NOTHING, &timeout), Err(Refusal::ClaimClosed));
         assert_eq!(world.send(CHALLENGER, NOTHING, &reclaim), Err(Refusal::NotYet));
         world.send(STRANGER, NOTHING, &finalise).expect("final");
-        assert_eq!(world.send(sender, NOTHING, &call), Err(Refusal::ClaimClosed));
+        assert_eq!(world.send(sender, NOTHING, &call), Err(over));
         assert_eq!(world.send(STRANGER, NOTHING, &timeout), Err(Refusal::ClaimClosed));
         world.send(STRANGER, NOTHING, &reclaim).expect("reclaims");
         assert_eq!(world.phase(), Phase::Reclaimed);
@@ -254,7 +257,14 @@ fn attack_14_a_refutation_needs_no_match_and_ends_all_of_them() {
         let (sender, call) = world.next();
         world.now += 4;
         world.send(STRANGER, NOTHING, &world.refute()).expect("a fault, whatever is being played");
-        assert_eq!(world.send(sender, NOTHING, &call), Err(Refusal::ClaimClosed), "{phase:?}");
+        // What ends nothing may still be said; no wei moves by it, and neither silence nor a verdict counts any more.
+        let money = world.money();
+        let judged = matches!(call, Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. });
+        match world.send(sender, NOTHING, &call) {
+            Ok(_) => assert!(!judged, "{phase:?}"),
+            Err(refusal) => assert!(judged && refusal == Refusal::ClaimClosed, "{phase:?}: {refusal}"),
+        }
+        assert_eq!(world.money(), money);
         assert_eq!(world.send(sender, NOTHING, &world.timeout()), Err(Refusal::ClaimClosed), "{phase:?}");
         world.send(STRANGER, NOTHING, &world.reclaim()).expect("overtaken");
         assert_eq!(world.game.owed(CHALLENGER), bond(1));

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use game_support::*;
 use narrows_bisection::game::ids;
 use narrows_bisection::{
-    Block, BlockTime, Call, Event, Game, Opened, Phase, Posted, Refusal, Refutation, Seat, Seated, Standing,
-    Wei, Witness,
+    Block, BlockTime, Call, Event, Footing, Game, Opened, Phase, Posted, Refusal, Refutation, Seat, Seated,
+    Standing, Wei, Witness,
 };
 use narrows_commitment::{
     Digest, Domain, LayersRoot, MultiProof, TensorRoot, TraceRoot, Tree, tagged, tile_at,
@@ -170,9 +170,9 @@ impl Trial {
     /// The next move, steered by `choice`.
     fn advance(&mut self, choice: u8) {
         let this = *self.game.match_of(ids::match_id(self.claim, 0)).expect("a match");
-        let (state, own) = (this.state, this.seated.seat);
-        let (posted, claim, number, standing, seat) =
-            (self.posted, self.claim, 0, state.standing(), state.seat);
+        let state = this.state;
+        let (posted, claim, number, footing) = (self.posted, self.claim, 0, state.seated());
+        let (list, challenger) = (state.list, state.challenger);
         let operators = self.shape.operators(&self.operator);
         let layer = [&self.shape.head()[..], &operators.root().0].concat();
         let operator = self.operator.clone();
@@ -185,26 +185,14 @@ impl Trial {
             Phase::LayerC => {
                 let operator = if self.shape.count == 1 { operator } else { operators.root().0.to_vec() };
                 let (layer, path, siblings) = (self.shape.head(), Vec::new(), Vec::new());
-                let (seat, node, child) = (own, state.node, 0);
-                (
-                    CHALLENGER,
-                    Call::Pick {
-                        claim,
-                        number,
-                        standing,
-                        seat,
-                        child,
-                        node,
-                        siblings,
-                        layer,
-                        operator,
-                        path,
-                    },
-                )
+                let (node, child) = (state.node, 0);
+                let call =
+                    Call::Enter { claim, number, footing, child, node, siblings, layer, operator, path };
+                (CHALLENGER, call)
             }
             Phase::SubE => {
                 let signature = Vec::new();
-                (executor(), Call::SubTrace { posted, number, standing, seat, layer, roots, signature })
+                (executor(), Call::SubTrace { posted, number, footing, challenger, layer, roots, signature })
             }
             Phase::SubC => {
                 let position = u32::from(self.shape.export);
@@ -212,8 +200,7 @@ impl Trial {
                 let call = Call::PickOperator {
                     claim,
                     number,
-                    standing,
-                    seat: own,
+                    footing,
                     position,
                     layer,
                     operator,
@@ -224,22 +211,18 @@ impl Trial {
                 (CHALLENGER, call)
             }
             Phase::TileE | Phase::TileC => {
-                let levels = u32::from(state.levels(2)).min(self.level);
+                let levels = u32::from(state.levels()).min(self.level);
                 let (level, index) =
                     (self.level - levels, self.index << levels | (u64::from(choice) & ((1 << levels) - 1)));
                 let call = Call::Pick {
                     claim,
                     number,
-                    standing,
-                    seat: own,
+                    footing: state.picked(),
                     child: (index & ((1 << levels) - 1)) as u32,
                     node: self.tree.node(level, index),
                     siblings: (level..self.level)
                         .map(|l| self.tree.node(l, (index >> (l - level)) ^ 1))
                         .collect(),
-                    layer: Vec::new(),
-                    operator: Vec::new(),
-                    path: Vec::new(),
                 };
                 (self.level, self.index) = (level, index);
                 (CHALLENGER, call)
@@ -248,7 +231,7 @@ impl Trial {
                 let first = self.index << self.level;
                 let tiles = first..first + state.real_tiles().min(16);
                 let tiles = tiles.flat_map(|tile| tile_at(&self.output, tile)).collect();
-                (STRANGER, Call::RevealTiles { claim, number, standing, seat, tiles })
+                (STRANGER, Call::RevealTiles { claim, number, footing: state.shown(), tiles })
             }
             Phase::DataE | Phase::Name => {
                 let slot = u64::from(choice >> 2) & ((1 << self.level) - 1);
@@ -257,8 +240,8 @@ impl Trial {
                 let call = Call::Name {
                     posted,
                     number,
-                    standing,
-                    seat: own,
+                    footing,
+                    list,
                     tile: tile_at(&self.output, leaf).to_vec(),
                     slot: slot as u8,
                     siblings: self.tree.path(leaf)[..self.level as usize].to_vec(),
@@ -272,15 +255,25 @@ impl Trial {
                 let sums = vec![i64::from(choice); segments(&operator)];
                 let Witness { params, third, .. } = self.witness(1, true);
                 let (params, third, signature) = (Box::new(params), Box::new(third), Vec::new());
-                let call =
-                    Call::Fold { posted, number, standing, seat, operator, sums, params, third, signature };
+                let call = Call::Fold {
+                    posted,
+                    number,
+                    footing,
+                    list,
+                    challenger,
+                    operator,
+                    sums,
+                    params,
+                    third,
+                    signature,
+                };
                 (executor(), call)
             }
             Phase::Seg => {
                 let Some(sums) = self.stated.clone() else { return };
-                let (seat, index) = (own, u32::from(choice) % 3);
+                let index = u32::from(choice) % 3;
                 let witness = Box::new(self.witness(choice, false));
-                (CHALLENGER, Call::Segment { posted, number, standing, seat, operator, sums, index, witness })
+                (CHALLENGER, Call::Segment { posted, number, footing, list, operator, sums, index, witness })
             }
             _ => return,
         };
@@ -398,8 +391,9 @@ fn attack_28_a_word_of_any_kind_is_refused_without_a_panic() {
                 standing.word.0[3..7].fill(tiles);
                 standing.word.0[at] = byte;
                 for given in [128, 5 * 128, 64 * 128] {
-                    let (seat, tiles) = (SALT, vec![7; given]);
-                    let call = Call::RevealTiles { claim, number, standing, seat, tiles };
+                    let (word, rest, tiles) = (standing.word, SALT, vec![7; given]);
+                    let footing = Footing { word, rest };
+                    let call = Call::RevealTiles { claim, number, footing, tiles };
                     let refusal = trial.send(STRANGER, NOTHING, START + 2, &call).expect_err("no such state");
                     assert!([Refusal::WrongState, Refusal::WrongCount].contains(&refusal), "{refusal:?}");
                 }

@@ -6,7 +6,7 @@ use game_support::*;
 use narrows_bisection::game::ids;
 use narrows_bisection::{Account, Call, Event, Phase, Refusal, Seat, Side, Wei, Witness};
 use narrows_commitment::{Digest, TensorRoot, tile_at};
-use narrows_program::OperatorIndex;
+use narrows_program::{LayerIndex, OperatorIndex};
 
 #[test]
 fn a_single_layer_skips_its_phases() {
@@ -66,7 +66,7 @@ fn a_reveal_may_come_from_anybody() {
 fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
     let this = world.this();
     let (state, number, posted, claim) = (this.state, this.number, world.posted, world.claim);
-    let (standing, seat, own) = (state.standing(), state.seat, this.seated.seat);
+    let (footing, list) = (state.seated(), state.list);
     let (node, challenger) = (state.node, this.seated.challenger);
     // The operator at the target, or what is disputed.
     let operator = world.program.operator_bytes(OperatorIndex(TARGET.0));
@@ -82,8 +82,12 @@ fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
         false => tile_at(bytes, 0).to_vec(),
     };
     let siblings = if in_tensor { tree.path(tile)[..state.remaining.into()].to_vec() } else { Vec::new() };
-    // A layer of one operator that exports it: its leaf is the only root, whatever that is.
-    let layer = [&[0, 0, 0, 0, 1, 1, 0][..], &[0; 32]].concat();
+    // The disputed layer while it is the scope: of three operators, of which it exports the last.
+    let in_layer = matches!(state.phase, Phase::SubE | Phase::SubC);
+    let at = LayerIndex(if in_layer { state.place } else { 1 });
+    let head = world.program.layer(at).head();
+    let operators_root = world.program.operators_tree(at).root();
+    let layer = [&head[..], &operators_root.0].concat();
     let stated = state.phase == Phase::Seg;
     let sums = world
         .history
@@ -91,36 +95,37 @@ fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
         .rev()
         .flat_map(|entry| &entry.events)
         .find_map(|event| if let Event::Folded { sums, .. } = event { Some(sums.clone()) } else { None });
-    let (child, path) = (0, Vec::new());
-    let pick = Call::Pick {
-        claim,
-        number,
-        standing,
-        seat: own,
-        child,
-        node,
-        siblings: Vec::new(),
-        layer: Vec::new(),
-        operator: Vec::new(),
-        path: Vec::new(),
+    let (child, siblings_) = (0, Vec::new());
+    let pick =
+        Call::Pick { claim, number, footing: state.picked(), child, node, siblings: siblings_.clone() };
+    // Its path leads to the layers root from the position that the word names, or is empty where the leaf is the scope.
+    let in_layers = matches!(state.phase, Phase::LayerE | Phase::LayerC);
+    let enter = {
+        let at = LayerIndex(if in_layers { state.position } else { at.0 });
+        let operator = match world.program.layer(at).count {
+            1 => world.program.operator_bytes(world.program.layer(at).first),
+            _ => world.program.operators_tree(at).root().0.to_vec(),
+        };
+        let path = if in_layers { world.program.layers_tree().path(at.0.into()) } else { Vec::new() };
+        let layer = world.program.layer(at).head();
+        Call::Enter { claim, number, footing, child, node, siblings: siblings_, layer, operator, path }
     };
     let pick_operator = Call::PickOperator {
         claim,
         number,
-        standing,
-        seat: own,
+        footing,
         position: 0,
         layer: layer.clone(),
         operator: operator.clone(),
         operator_path: Vec::new(),
         root: TensorRoot(node),
-        root_path: path,
+        root_path: Vec::new(),
     };
     let name = Call::Name {
         posted,
         number,
-        standing,
-        seat: own,
+        footing,
+        list,
         tile: tile_at(bytes, tile).to_vec(),
         slot: (tile & ((1u64 << under) - 1)) as u8,
         siblings,
@@ -131,8 +136,9 @@ fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
     let fold = Call::Fold {
         posted,
         number,
-        standing,
-        seat,
+        footing,
+        list,
+        challenger,
         operator: operator.clone(),
         sums: Vec::new(),
         params: Box::default(),
@@ -141,25 +147,31 @@ fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
     };
     let sums = sums.filter(|_| stated).unwrap_or_default();
     let (index, witness) = (0, Box::<Witness>::default());
-    let segment = Call::Segment { posted, number, standing, seat: own, operator, sums, index, witness };
-    let (roots, signature) = (vec![TensorRoot(node)], Vec::new());
+    let segment = Call::Segment { posted, number, footing, list, operator, sums, index, witness };
+    let (roots, signature) = (world.claimed.sub_roots(at), Vec::new());
+    let sub_trace = Call::SubTrace { posted, number, footing, challenger, layer, roots, signature };
     let executor = executor();
+    // A committed match and one that nobody reveals have neither scope nor list.
+    let shown = state.shown();
     vec![
-        (executor, Call::Reveal { claim, number, standing, seat, nodes: vec![node] }, true),
+        (executor, Call::Reveal { claim, number, footing: shown, nodes: vec![node] }, true),
         (challenger, pick, true),
-        (executor, Call::SubTrace { posted, number, standing, seat, layer, roots, signature }, true),
-        (challenger, pick_operator, node == state.list),
-        (executor, Call::RevealTiles { claim, number, standing, seat, tiles }, in_tensor),
+        (challenger, enter, in_layers || state.phase == Phase::SubE),
+        (executor, sub_trace, state.phase == Phase::SubE),
+        (challenger, pick_operator, state.phase == Phase::SubC),
+        (executor, Call::RevealTiles { claim, number, footing: shown, tiles }, in_tensor),
         (challenger, name, in_tensor),
-        (executor, fold, node == Digest::default()),
+        (executor, fold, state.phase == Phase::FoldE),
         (challenger, segment, stated),
     ]
 }
 
 fn legal(phase: Phase) -> &'static [&'static str] {
     match phase {
-        Phase::LayerE | Phase::TileE => &["reveal", "pick"],
-        Phase::LayerC | Phase::TileC => &["pick"],
+        Phase::LayerE => &["reveal", "pick", "enter"],
+        Phase::TileE => &["reveal", "pick"],
+        Phase::LayerC => &["pick", "enter"],
+        Phase::TileC => &["pick"],
         Phase::SubE => &["subTrace"],
         Phase::SubC => &["pickOperator"],
         Phase::DataE => &["revealTiles", "name"],
@@ -194,8 +206,9 @@ fn attack_08_every_move_in_a_wrong_phase_is_refused() {
             }
         }
     }
-    // Of ten phases: reveal in eight, pick in six, a sub-trace in nine, tiles in three, a name in two; twice.
-    assert_eq!(judged, 2 * (8 + 6 + 9 + 3 + 2));
+    // Of ten phases: reveal in eight, pick in six, a layer in one, tiles in three, a name in two; twice. The evidence of the
+    // others gives the state of their own phase alone.
+    assert_eq!(judged, 2 * (8 + 6 + 1 + 3 + 2));
 }
 
 #[test]
@@ -312,14 +325,13 @@ fn attack_31_a_move_answers_one_state_of_one_match_alone() {
         bent.clear();
         for call in calls {
             for at in 0..32 {
-                let mut bend = |f: &dyn Fn(&mut narrows_bisection::Standing)| {
+                for part in 0..3 {
                     let mut call = call.clone();
-                    f(carried(&mut call).expect("a move").1);
+                    let mut digests = carried(&mut call).expect("a move").1;
+                    let Some(digest) = digests.get_mut(part) else { continue };
+                    digest.0[at] ^= 1 << (at % 8);
                     bent.push(call);
-                };
-                bend(&|standing| standing.word.0[at] ^= 1 << (at % 8));
-                bend(&|standing| standing.scope.0[at] ^= 1);
-                bend(&|standing| standing.list.0[at] ^= 1);
+                }
             }
         }
         for call in bent {

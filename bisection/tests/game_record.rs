@@ -127,7 +127,7 @@ fn attack_37_a_record_holds_every_kind_of_call() {
         kinds.extend(judged(world).steps.iter().map(|step| step.call));
     }
     // A refund comes after all that is about any claim, and a withdrawal is about no job.
-    assert_eq!(kinds.len(), 24, "{kinds:?}");
+    assert_eq!(kinds.len(), 25, "{kinds:?}");
     silent.send(STRANGER, NOTHING, &Call::Refund { job: silent.job }).expect("nobody else");
     assert!(!record_of(&silent).entries.iter().any(|entry| entry.call.name() == "refund"));
     world.send(account(10), NOTHING, &Call::Withdraw).expect("is owed");
@@ -221,7 +221,7 @@ fn attack_36_a_form_that_is_none_is_refused() {
         assert!(text.contains(from), "{from}");
         Record::decode(text.replacen(from, to, 1).as_bytes()).expect_err("altered")
     };
-    assert!(matches!(decode("\"version\": 3", "\"extra\": 0,\n  \"version\": 3"), RecordError::Form(_)));
+    assert!(matches!(decode("\"version\": 4", "\"extra\": 0,\n  \"version\": 4"), RecordError::Form(_)));
     assert!(matches!(decode("\"verdict\": \"final\"", "\"verdict\": \"lost\""), RecordError::Form(_)));
     assert!(matches!(decode("\"call\": {", "\"call\": {\"withdraw\": null,"), RecordError::Form(_)));
     assert!(matches!(decode("\"timeout\"", "\"timeOut\""), RecordError::Form(_)));

@@ -182,17 +182,21 @@ fn pick(world: &mut World, tree: &Tree, level: u32, index: u64) -> Result<Vec<Ev
     let enters = matches!(this.state.phase, Phase::LayerE | Phase::LayerC) && level == 0;
     let program = &world.program;
     let described = program.layer(narrows_program::LayerIndex(0));
-    let call = Call::Pick {
-        claim: world.claim,
-        number: 0,
-        standing: this.state.standing(),
-        seat: this.seated.seat,
-        child: (index & 1) as u32,
-        node: tree.node(level, index),
-        siblings: vec![tree.node(level, index ^ 1)],
-        layer: if enters { described.head() } else { Vec::new() },
-        operator: if enters { program.operator_bytes(described.first) } else { Vec::new() },
-        path: if enters { program.layers_tree().path(0) } else { Vec::new() },
+    let (claim, number, child) = (world.claim, 0, (index & 1) as u32);
+    let (node, siblings) = (tree.node(level, index), vec![tree.node(level, index ^ 1)]);
+    let call = match enters {
+        false => Call::Pick { claim, number, footing: this.state.picked(), child, node, siblings },
+        true => Call::Enter {
+            claim,
+            number,
+            footing: this.state.seated(),
+            child,
+            node,
+            siblings,
+            layer: described.head(),
+            operator: program.operator_bytes(described.first),
+            path: program.layers_tree().path(0),
+        },
     };
     world.send(CHALLENGER, NOTHING, &call)
 }
@@ -243,8 +247,8 @@ fn attack_05_a_leaf_that_is_no_tile_cannot_be_named() {
     let name = |tile: &[u8], slot: u8| Call::Name {
         posted: world.posted,
         number: 0,
-        standing: this.state.standing(),
-        seat: this.seated.seat,
+        footing: this.state.seated(),
+        list: this.state.list,
         tile: tile.to_vec(),
         slot,
         siblings: tensor.path(slot.into())[..2].to_vec(),

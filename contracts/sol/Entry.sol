@@ -5,31 +5,25 @@ import {Descriptor} from "./Descriptor.sol";
 import {IGame} from "./IGame.sol";
 import {Layer} from "./Layer.sol";
 import {MatchWord, Phase} from "./MatchWord.sol";
-import {Tree} from "./Tree.sol";
 
 /// @title Where a dispute goes from a layer's leaf, and from an operator (PROTOCOL 4.3).
 library Entry {
     using Descriptor for bytes;
 
-    /// Of a match whose position is a layer's index: the next word and scope.
-    function layer(
-        MatchWord word,
-        bytes32 layersRoot,
-        uint256 layers,
-        bytes calldata head,
-        bytes calldata what,
-        bytes32[] calldata path
-    ) internal pure returns (MatchWord, bytes32) {
+    /// The operators root of a layer, by its head and its only operator, or the root of all.
+    function operatorsRoot(bytes calldata head, bytes calldata what) internal pure returns (bytes32) {
         if (!Layer.isHead(head)) revert IGame.WrongLength();
+        bool alone = Layer.count(head) == 1;
+        if (alone ? !what.isOperator() : what.length != 32) revert IGame.WrongLength();
+        return alone ? what.operatorLeaf() : bytes32(what);
+    }
+
+    /// Of a match whose position is a layer's index: the next word.
+    function layer(MatchWord word, bytes calldata head, bytes calldata what) internal pure returns (MatchWord) {
         uint256 count = Layer.count(head);
-        // The only operator, or the root of all.
-        if (count == 1 ? !what.isOperator() : what.length != 32) revert IGame.WrongLength();
-        bytes32 operators = count == 1 ? what.operatorLeaf() : bytes32(what);
-        bytes32 leaf = Layer.leaf(head, operators);
-        if (!Tree.opens(layersRoot, Tree.depthFor(layers), word.position(), leaf, path)) revert IGame.BadOpening();
         word = word.withOperators(count);
-        if (count == 1) return (operator(word, Layer.first(head), what), operators);
-        return (word.withPlace(word.position()).withPhase(Phase.SUB_E), leaf);
+        if (count == 1) return operator(word, Layer.first(head), what);
+        return word.withPlace(word.position()).withPhase(Phase.SUB_E);
     }
 
     /// The dispute goes on in the output of the operator with this index in the program (entered).

@@ -37,10 +37,10 @@ contract Game is Match {
             block.timestamp,
             executorClockSeconds,
             challengerClockSeconds
-        );
+        ).withProgram(claimed.layers(), claimed.revealBits());
         bytes32 scope = registry.layersRootOf(jobs[posted.jobId].programRoot);
-        bytes32 seat = keccak256(abi.encode(msg.sender, commitment, block.timestamp, msg.value));
-        matchState[matchId] = _state(MatchWord.unwrap(word), posted.traceRoot, scope, 0, seat);
+        bytes32 seat = keccak256(abi.encode(commitment, block.timestamp, msg.value));
+        matchState[matchId] = _state(MatchWord.unwrap(word), posted.traceRoot, _context(scope, 0, seat));
         emit MatchOpened(matchId, claimId, msg.sender, number, commitment, msg.value);
     }
 
@@ -49,36 +49,60 @@ contract Game is Match {
         uint64 number = claimed.openings();
         claims[claimId].word = claimed.opened(false);
         matchId = _matchId(claimId, number);
-        bytes32 seat = keccak256(abi.encode(msg.sender, commitment, block.timestamp, 0));
-        matchState[matchId] = _state(Phase.COMMITTED, 0, 0, 0, seat);
+        bytes32 seat = keccak256(abi.encode(commitment, block.timestamp, 0));
+        matchState[matchId] = _state(Phase.COMMITTED, 0, _context(0, 0, seat));
         emit Committed(claimId, msg.sender, number, commitment);
     }
 
     /// LAYER_E, TILE_E: descendants of the current node.
-    function reveal(
-        bytes32 claimId,
-        uint64 number,
-        Standing calldata standing,
-        bytes32 seat,
-        bytes32[] calldata nodes
-    ) external {
+    function reveal(bytes32 claimId, uint64 number, Footing calldata footing, bytes32[] calldata nodes) external {
         Move memory move = _find(claimId, number);
         unchecked {
             // A power of two; of no nodes, nothing is cut.
             if (nodes.length - 1 >= MAX_NODES || nodes.length & (nodes.length - 1) != 0) revert WrongCount();
         }
-        _begin(move, standing, Tree.foldUp(nodes), seat, 1 << Phase.LAYER_E | 1 << Phase.TILE_E, address(0));
-        if (nodes.length != 1 << _bits(move)) revert WrongCount();
+        _begin(move, footing.word, Tree.foldUp(nodes), footing.rest, 1 << Phase.LAYER_E | 1 << Phase.TILE_E);
+        if (nodes.length != 1 << move.word.levels()) revert WrongCount();
         MatchWord next = _turn(move, move.word.turned().answered());
         emit Revealed(move.matchId, MatchWord.unwrap(next), nodes);
     }
 
-    /// LAYER_C, TILE_C, and the E phases before them: the first descendant that differs (PROTOCOL 4.3).
+    /// LAYER_C, TILE_C, and the E phases before them: the first descendant that differs, if it is no layer (PROTOCOL 4.3).
     function pick(
         bytes32 claimId,
         uint64 number,
-        Standing calldata standing,
-        Seat calldata seat,
+        Footing calldata footing,
+        uint32 child,
+        bytes32 node,
+        bytes32[] calldata siblings
+    ) external {
+        Move memory move = _find(claimId, number);
+        _checkPath(siblings);
+        uint256 phases = 1 << Phase.LAYER_E | 1 << Phase.LAYER_C | 1 << Phase.TILE_E | 1 << Phase.TILE_C;
+        _begin(move, footing.word, Tree.climb(child, node, siblings), _context(msg.sender, footing.rest), phases);
+        MatchWord next = _descend(move, child, siblings);
+        uint256 remaining = next.remaining();
+        move.node = node;
+        if (_beyond(next.position(), remaining, next.subject())) {
+            if (node == Tree.padding(remaining)) revert PaddingHonest();
+            _live(move);
+            next = _turn(move, next.withPhase(Phase.WON));
+            emit Picked(move.matchId, MatchWord.unwrap(next), node);
+            _won(move, claims[claimId].link, 0, false, msg.sender);
+            return;
+        }
+        bool inLayers = next.phase() <= Phase.LAYER_C;
+        // Of a layer the program has to be shown.
+        if (inLayers && remaining == 0) revert WrongLength();
+        next = _turn(move, next.withPhase(inLayers ? Phase.LAYER_E : remaining > 2 ? Phase.TILE_E : Phase.DATA_E));
+        emit Picked(move.matchId, MatchWord.unwrap(next), node);
+    }
+
+    /// LAYER_C, and LAYER_E before it: the first layer that differs.
+    function enter(
+        bytes32 claimId,
+        uint64 number,
+        Footing calldata footing,
         uint32 child,
         bytes32 node,
         bytes32[] calldata siblings,
@@ -87,43 +111,30 @@ contract Game is Match {
         bytes32[] calldata path
     ) external {
         Move memory move = _find(claimId, number);
-        _checkSiblings(siblings);
-        uint256 phases = 1 << Phase.LAYER_E | 1 << Phase.LAYER_C | 1 << Phase.TILE_E | 1 << Phase.TILE_C;
-        _begin(move, standing, Tree.climb(child, node, siblings), _seatOf(seat), phases, address(0));
-        uint256 bits = _bits(move);
-        if (siblings.length != bits) revert WrongCount();
-        if (child >> bits != 0) revert WrongCount();
-        bool inLayers = move.word.phase() <= Phase.LAYER_C;
-        uint256 remaining;
-        uint256 position;
-        unchecked {
-            // k is at most `remaining`.
-            remaining = move.word.remaining() - bits;
-            position = (move.word.position() << bits) + child;
-        }
-        MatchWord next = move.word.withNode(remaining, position);
+        _checkPath(siblings);
+        _checkPath(path);
+        bytes32 operators = Entry.operatorsRoot(layer, operator);
+        bytes32 leaf = Layer.leaf(layer, operators);
+        uint256 index = (MatchWord.wrap(footing.word).position() << siblings.length) + child;
+        bytes32 context = _context(Tree.climb(index, leaf, path), 0, footing.rest);
+        uint256 phases = 1 << Phase.LAYER_E | 1 << Phase.LAYER_C;
+        _begin(move, footing.word, Tree.climb(child, node, siblings), context, phases);
+        MatchWord next = _descend(move, child, siblings);
+        if (next.remaining() != 0) revert WitnessExtra();
+        if (!Tree.leads(Tree.depthFor(next.subject()), index, path)) revert BadOpening();
+        next = Entry.layer(next, layer, operator);
         move.node = node;
-        bool won = _beyond(position, remaining, inLayers ? move.claim.layers() : move.word.subject());
-        if (won) {
-            if (node == Tree.padding(remaining)) revert PaddingHonest();
-            next = next.withPhase(Phase.WON);
-        } else if (inLayers && remaining == 0) {
-            (next, move.scope) = Entry.layer(next, move.scope, move.claim.layers(), layer, operator, path);
-        } else {
-            if (layer.length | operator.length | path.length != 0) revert WitnessExtra();
-            next = next.withPhase(inLayers ? Phase.LAYER_E : remaining > 2 ? Phase.TILE_E : Phase.DATA_E);
-        }
+        move.context = _context(next.phase() == Phase.SUB_E ? leaf : operators, 0, footing.rest);
         next = _turn(move, next);
-        emit Picked(move.matchId, MatchWord.unwrap(next), child, node, siblings);
-        if (won) _won(move, claims[claimId].link, 0, false, msg.sender);
+        emit Picked(move.matchId, MatchWord.unwrap(next), node);
     }
 
     /// SUB_E: the executor's statement of the output roots of the disputed layer's operators.
     function subTrace(
         Posted calldata posted,
         uint64 number,
-        Standing calldata standing,
-        bytes32 seat,
+        Footing calldata footing,
+        address challenger,
         bytes calldata layer,
         bytes32[] calldata roots,
         bytes calldata signature
@@ -132,13 +143,16 @@ contract Game is Match {
         (bytes calldata head,) = Layer.split(layer);
         if (!Layer.isHead(head)) revert WrongCount();
         if (roots.length <= Layer.position(head, Layer.exports(head) - 1)) revert WrongCount();
-        address only = signature.length == 0 ? posted.executor : address(0);
-        _begin(move, standing, Exports.leafAmong(head, roots), seat, 1 << Phase.SUB_E, only);
-        if (Tree.tagged(Tree.LAYER, layer) != move.scope) revert WrongDescriptor();
+        bytes32 scope = Tree.tagged(Tree.LAYER, layer);
+        bytes32 context = _context(challenger, _ground(scope, 0, footing.rest));
+        _stand(move, footing.word, Exports.leafAmong(head, roots), context, 1 << Phase.SUB_E);
+        _statedBy(posted, signature);
+        _inTime(move);
         if (roots.length != move.word.operators()) revert WrongCount();
-        move.list = Tree.ofNodes(roots, Tree.depthFor(roots.length));
-        move.node = move.list;
-        if (signature.length != 0) _ask(move, 0, move.list);
+        bytes32 list = Tree.ofNodes(roots, Tree.depthFor(roots.length));
+        move.node = list;
+        move.context = _context(challenger, _ground(scope, list, footing.rest));
+        if (signature.length != 0) _ask(move, 0, list);
         MatchWord next = _turn(move, move.word.turned().answered());
         emit SubTraced(move.matchId, MatchWord.unwrap(next), roots);
     }
@@ -147,8 +161,7 @@ contract Game is Match {
     function pickOperator(
         bytes32 claimId,
         uint64 number,
-        Standing calldata standing,
-        Seat calldata seat,
+        Footing calldata footing,
         uint32 position,
         bytes calldata layer,
         bytes calldata operator,
@@ -157,34 +170,31 @@ contract Game is Match {
         bytes32[] calldata rootPath
     ) external {
         Move memory move = _find(claimId, number);
-        _begin(move, standing, standing.list, _seatOf(seat), 1 << Phase.SUB_C, address(0));
-        // What has the scope's hash is the layer that was picked: it was well-formed.
-        if (Tree.tagged(Tree.LAYER, layer) != move.scope) revert WrongDescriptor();
+        _checkPath(rootPath);
+        bytes32 list = Tree.climb(position, root, rootPath);
+        bytes32 context = _context(Tree.tagged(Tree.LAYER, layer), list, footing.rest);
+        _begin(move, footing.word, list, context, 1 << Phase.SUB_C);
         if (position >= move.word.operators()) revert WrongIndex();
         uint256 depth = Tree.depthFor(move.word.operators());
+        // What has the scope's hash is the layer that was picked: it was well-formed.
         (bytes calldata head, bytes32 operatorsRoot) = Layer.split(layer);
-        move.scope = operator.operatorLeaf();
-        if (!Tree.opens(operatorsRoot, depth, position, move.scope, operatorPath)) revert BadOpening();
-        if (!Tree.opens(move.list, depth, position, root, rootPath)) revert BadOpening();
-        move.node = root;
+        bytes32 leaf = operator.operatorLeaf();
+        if (!Tree.opens(operatorsRoot, depth, position, leaf, operatorPath)) revert BadOpening();
+        if (rootPath.length != depth) revert BadOpening();
         if (!operator.isOperator()) revert WrongDescriptor();
+        move.node = root;
+        move.context = _context(leaf, list, footing.rest);
         MatchWord next = _turn(move, Entry.operator(move.word, Layer.first(head) + position, operator));
         emit OperatorPicked(move.matchId, MatchWord.unwrap(next), position);
     }
 
     /// DATA_E: the tiles under the current node.
-    function revealTiles(
-        bytes32 claimId,
-        uint64 number,
-        Standing calldata standing,
-        bytes32 seat,
-        bytes calldata tiles
-    ) external {
+    function revealTiles(bytes32 claimId, uint64 number, Footing calldata footing, bytes calldata tiles) external {
         Move memory move = _find(claimId, number);
-        MatchWord word = MatchWord.wrap(standing.word);
+        MatchWord word = MatchWord.wrap(footing.word);
         uint256 most = word.realTiles() * Tree.TILE_BYTES;
         if (tiles.length == 0 || tiles.length % Tree.TILE_BYTES != 0 || tiles.length > most) revert WrongCount();
-        _begin(move, standing, Tree.ofBytes(tiles, word.remaining()), seat, 1 << Phase.DATA_E, address(0));
+        _begin(move, footing.word, Tree.ofBytes(tiles, word.remaining()), footing.rest, 1 << Phase.DATA_E);
         if (tiles.length != most) revert WrongLength();
         MatchWord next = _turn(move, word.turned().answered());
         emit TilesRevealed(move.matchId, MatchWord.unwrap(next), tiles);
@@ -194,21 +204,22 @@ contract Game is Match {
     function name(
         Posted calldata posted,
         uint64 number,
-        Standing calldata standing,
-        Seat calldata seat,
+        Footing calldata footing,
+        bytes32 list,
         bytes calldata tile,
         uint8 slot,
         bytes32[] calldata siblings,
         uint8 element,
         bytes calldata operator,
-        Witness calldata witness
+        bytes calldata witness
     ) external {
         // The referee reads it.
         witness;
         Move memory move = _find(_claimId(posted), number);
-        _checkSiblings(siblings);
+        _checkPath(siblings);
         bytes32 node = Tree.climb(slot, Tree.tagged(Tree.LEAF, tile), siblings);
-        _begin(move, standing, node, _seatOf(seat), 1 << Phase.DATA_E | 1 << Phase.NAME, address(0));
+        bytes32 context = _context(operator.operatorLeaf(), list, footing.rest);
+        _beginLive(move, footing.word, node, context, 1 << Phase.DATA_E | 1 << Phase.NAME);
         bytes32[4] memory answer = _ask(move, _inputOf(posted, operator), 0);
         uint8 phase = uint8(uint256(answer[0]));
         MatchWord next = move.word.withPhase(phase);
@@ -222,26 +233,30 @@ contract Game is Match {
             return;
         }
         next = _turn(move, next);
-        if (phase == Phase.WON) _won(move, posted.jobId, answer[3], move.list == 0, msg.sender);
-        else _lost(move, next, posted.executor, seat.bond);
+        if (phase == Phase.WON) _won(move, posted.jobId, answer[3], list == 0, msg.sender);
+        else _lost(move, next, posted.executor);
     }
 
     /// FOLD_E: the executor's statement of the named element's partial values.
     function fold(
         Posted calldata posted,
         uint64 number,
-        Standing calldata standing,
-        bytes32 seat,
+        Footing calldata footing,
+        bytes32 list,
+        address challenger,
         bytes calldata operator,
         bytes calldata sums,
-        Opened calldata params,
-        Opened calldata third,
+        bytes calldata ending,
         bytes calldata signature
     ) external {
-        // The referee reads them.
-        (params, third);
+        // The referee reads it.
+        ending;
         Move memory move = _find(_claimId(posted), number);
-        _begin(move, standing, 0, seat, 1 << Phase.FOLD_E, signature.length == 0 ? posted.executor : address(0));
+        bytes32 context = _context(challenger, _ground(operator.operatorLeaf(), list, footing.rest));
+        _stand(move, footing.word, 0, context, 1 << Phase.FOLD_E);
+        _live(move);
+        _statedBy(posted, signature);
+        _inTime(move);
         _ask(move, _inputOfThird(posted, operator), 0);
         move.node = Tree.tagged(Tree.STATEMENT, sums);
         MatchWord next = _turn(move, move.word.turned().answered());
@@ -252,20 +267,20 @@ contract Game is Match {
     function segment(
         Posted calldata posted,
         uint64 number,
-        Standing calldata standing,
-        Seat calldata seat,
+        Footing calldata footing,
+        bytes32 list,
         bytes calldata operator,
         bytes calldata sums,
         uint32 index,
-        Witness calldata witness
+        bytes calldata witness
     ) external {
         // The referee reads them.
         (index, witness);
         Move memory move = _find(_claimId(posted), number);
-        bytes32 node = Tree.tagged(Tree.STATEMENT, sums);
-        _begin(move, standing, node, _seatOf(seat), 1 << Phase.SEG, address(0));
+        bytes32 context = _context(operator.operatorLeaf(), list, footing.rest);
+        _beginLive(move, footing.word, Tree.tagged(Tree.STATEMENT, sums), context, 1 << Phase.SEG);
         bool right = _ask(move, _inputOf(posted, operator), 0)[0] != 0;
-        _decide(move, !right, posted, msg.sender, seat.bond);
+        _decide(move, !right, posted, msg.sender);
     }
 
     /// Ends a match whose turn has run out.
@@ -277,9 +292,11 @@ contract Game is Match {
         bytes32 node
     ) external {
         Move memory move = _find(_claimId(posted), number);
-        _enter(move, standing, node, keccak256(abi.encode(seated)), PLAYED);
+        bytes32 context = _contextOf(standing, seated.challenger, _seat(seated));
+        _stand(move, standing.word, node, context, PLAYED);
+        _live(move);
         if (block.timestamp < move.word.turnEnd(graceSeconds)) revert NotYet();
-        _decide(move, move.word.executorsTurn(), posted, seated.challenger, seated.bond);
+        _decide(move, move.word.executorsTurn(), posted, seated.challenger);
     }
 
     /// Returns the bond of a match that won, or was overtaken by its claim's end.
@@ -291,7 +308,8 @@ contract Game is Match {
         bytes32 node
     ) external {
         Move memory move = _find(claimId, number);
-        _stand(move, standing, node, keccak256(abi.encode(seated)), PLAYED | 1 << Phase.WON);
+        bytes32 context = _contextOf(standing, seated.challenger, _seat(seated));
+        _stand(move, standing.word, node, context, PLAYED | 1 << Phase.WON);
         if (claims[claimId].word.status() == ClaimWords.PENDING) revert NotYet();
         _store(move, move.word.withPhase(Phase.RECLAIMED));
         owed[seated.challenger] += seated.bond;
@@ -327,12 +345,24 @@ contract Game is Match {
         if (!claimed.pointOpen()) revert NoReward();
         if (block.timestamp >= uint256(claimed.refutedAt()) + rewardSeconds) revert TooLate();
         Move memory move = _find(claimId, number);
-        if (_state(standing.word, node, standing.scope, standing.list, _seatOf(seat)) != move.state) revert WrongState();
+        bytes32 context = _contextOf(standing, msg.sender, _seat(seat));
+        if (_state(standing.word, node, context) != move.state) revert WrongState();
         if (seat.openedAt >= claimed.refutedAt()) revert TooLate();
         if (its.best != address(0) && number >= its.bestNumber) revert NotBetter();
         _ask(move, bytes32(uint256(uint160(msg.sender))), its.link);
         its.best = msg.sender;
         its.bestNumber = number;
         emit RewardOpened(claimId, number, msg.sender);
+    }
+
+    /// The word at descendant `child` of the current node, k levels below it; the phase stays.
+    function _descend(Move memory move, uint32 child, bytes32[] calldata siblings) private pure returns (MatchWord) {
+        uint256 bits = move.word.levels();
+        if (siblings.length != bits) revert WrongCount();
+        if (child >> bits != 0) revert WrongCount();
+        unchecked {
+            // k is at most `remaining`.
+            return move.word.withNode(move.word.remaining() - bits, (move.word.position() << bits) + child);
+        }
     }
 }

@@ -30,7 +30,14 @@ interface IGame {
         bytes32 outputRoot;
     }
 
-    /// What every move carries of its match's state (PROTOCOL 4.1).
+    /// What a move carries of its match's state (PROTOCOL 4.1): the word, and the digest of what neither the sender nor the
+    /// evidence gives.
+    struct Footing {
+        uint256 word;
+        bytes32 rest;
+    }
+
+    /// What a call without evidence carries of it; the node and the seat come beside it.
     struct Standing {
         uint256 word;
         bytes32 scope;
@@ -50,22 +57,6 @@ interface IGame {
         bytes32 commitment;
         uint64 openedAt;
         uint128 bond;
-    }
-
-    /// Tiles of one tensor, opened to where the tensor is committed (PROTOCOL 4.5).
-    struct Opened {
-        bytes32[] rootPath;
-        bytes indices;
-        bytes tiles;
-        bytes32[] proof;
-    }
-
-    /// What the referee reads of the operands and of the records of one element, and of its table or divisor.
-    struct Witness {
-        Opened a;
-        Opened b;
-        Opened params;
-        Opened third;
     }
 
     /// Where a verdict found the fault, and what would have been right (PROTOCOL 4.8).
@@ -95,7 +86,8 @@ interface IGame {
         bytes tile;
         bytes32[] tilePath;
         uint8 element;
-        Witness witness;
+        /// Openings of a, b, params and third, packed (PROTOCOL 4.5).
+        bytes witness;
     }
 
     /// A request for one run; `requester` is 0 for an unknown job.
@@ -208,7 +200,7 @@ interface IGame {
     );
     event Committed(bytes32 indexed claimId, address indexed challenger, uint64 number, bytes32 commitment);
     event Revealed(bytes32 indexed matchId, uint256 word, bytes32[] nodes);
-    event Picked(bytes32 indexed matchId, uint256 word, uint32 child, bytes32 node, bytes32[] siblings);
+    event Picked(bytes32 indexed matchId, uint256 word, bytes32 node);
     event SubTraced(bytes32 indexed matchId, uint256 word, bytes32[] roots);
     event OperatorPicked(bytes32 indexed matchId, uint256 word, uint32 position);
     event TilesRevealed(bytes32 indexed matchId, uint256 word, bytes tiles);
@@ -247,18 +239,19 @@ interface IGame {
     // A match (PROTOCOL 4.2).
     function open(Posted calldata posted, bytes32 commitment) external payable returns (bytes32 matchId);
     function commit(bytes32 claimId, bytes32 commitment) external returns (bytes32 matchId);
-    function reveal(
-        bytes32 claimId,
-        uint64 number,
-        Standing calldata standing,
-        bytes32 seat,
-        bytes32[] calldata nodes
-    ) external;
+    function reveal(bytes32 claimId, uint64 number, Footing calldata footing, bytes32[] calldata nodes) external;
     function pick(
         bytes32 claimId,
         uint64 number,
-        Standing calldata standing,
-        Seat calldata seat,
+        Footing calldata footing,
+        uint32 child,
+        bytes32 node,
+        bytes32[] calldata siblings
+    ) external;
+    function enter(
+        bytes32 claimId,
+        uint64 number,
+        Footing calldata footing,
         uint32 child,
         bytes32 node,
         bytes32[] calldata siblings,
@@ -270,8 +263,8 @@ interface IGame {
     function subTrace(
         Posted calldata posted,
         uint64 number,
-        Standing calldata standing,
-        bytes32 seat,
+        Footing calldata footing,
+        address challenger,
         bytes calldata layer,
         bytes32[] calldata roots,
         bytes calldata signature
@@ -280,8 +273,7 @@ interface IGame {
     function pickOperator(
         bytes32 claimId,
         uint64 number,
-        Standing calldata standing,
-        Seat calldata seat,
+        Footing calldata footing,
         uint32 position,
         bytes calldata layer,
         bytes calldata operator,
@@ -289,46 +281,43 @@ interface IGame {
         bytes32 root,
         bytes32[] calldata rootPath
     ) external;
-    function revealTiles(
-        bytes32 claimId,
-        uint64 number,
-        Standing calldata standing,
-        bytes32 seat,
-        bytes calldata tiles
-    ) external;
+    function revealTiles(bytes32 claimId, uint64 number, Footing calldata footing, bytes calldata tiles) external;
+    /// @param witness openings of a, b, params and third, packed (PROTOCOL 4.5).
     function name(
         Posted calldata posted,
         uint64 number,
-        Standing calldata standing,
-        Seat calldata seat,
+        Footing calldata footing,
+        bytes32 list,
         bytes calldata tile,
         uint8 slot,
         bytes32[] calldata siblings,
         uint8 element,
         bytes calldata operator,
-        Witness calldata witness
+        bytes calldata witness
     ) external;
     /// @param sums be64 two's complement each, joined.
+    /// @param ending openings of params and third, packed (PROTOCOL 4.5).
     function fold(
         Posted calldata posted,
         uint64 number,
-        Standing calldata standing,
-        bytes32 seat,
+        Footing calldata footing,
+        bytes32 list,
+        address challenger,
         bytes calldata operator,
         bytes calldata sums,
-        Opened calldata params,
-        Opened calldata third,
+        bytes calldata ending,
         bytes calldata signature
     ) external;
+    /// @param witness as for `name`.
     function segment(
         Posted calldata posted,
         uint64 number,
-        Standing calldata standing,
-        Seat calldata seat,
+        Footing calldata footing,
+        bytes32 list,
         bytes calldata operator,
         bytes calldata sums,
         uint32 index,
-        Witness calldata witness
+        bytes calldata witness
     ) external;
     function timeout(
         Posted calldata posted,
@@ -367,7 +356,7 @@ interface IGame {
     /// keccak(executor, commitment, t), then the claim's id, or 1 if it lapsed; 0 for an unknown one.
     function entry(bytes32 jobId, uint64 number) external view returns (bytes32);
     function claim(bytes32 claimId) external view returns (Claim memory);
-    /// keccak(word, node, scope, list, seat); 0 for an unknown match.
+    /// keccak(word, node, context); 0 for an unknown match.
     function matchState(bytes32 matchId) external view returns (bytes32);
     /// What `withdraw` would pay to `account`.
     function owed(address account) external view returns (uint256);

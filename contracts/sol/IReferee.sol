@@ -5,7 +5,7 @@ import {IGame} from "./IGame.sol";
 
 /// @title Judges what a call of the game shows; it keeps nothing.
 /// @notice Each function has the name and the arguments of the game's: the game hands on the calldata that it was sent, once it
-/// has found that the standing is the match's, and puts behind it four words that only it knows. What a function does not
+/// has found that the state is the match's, and puts behind it four words that only it knows. What a function does not
 /// ask for is 0. The game is whoever calls.
 interface IReferee {
     /// The words behind a call's arguments.
@@ -23,8 +23,8 @@ interface IReferee {
     function subTrace(
         IGame.Posted calldata posted,
         uint64 number,
-        IGame.Standing calldata standing,
-        bytes32 seat,
+        IGame.Footing calldata footing,
+        address challenger,
         bytes calldata layer,
         bytes32[] calldata roots,
         bytes calldata signature
@@ -35,26 +35,26 @@ interface IReferee {
     function name(
         IGame.Posted calldata posted,
         uint64 number,
-        IGame.Standing calldata standing,
-        IGame.Seat calldata seat,
+        IGame.Footing calldata footing,
+        bytes32 list,
         bytes calldata tile,
         uint8 slot,
         bytes32[] calldata siblings,
         uint8 element,
         bytes calldata operator,
-        IGame.Witness calldata witness
+        bytes calldata witness
     ) external view returns (uint8 phase, uint256 e, int256 value, bytes32 point);
 
     /// Refuses sums that do not lead to the claimed value, or that nobody answers for. Needs the claim, layers and input.
     function fold(
         IGame.Posted calldata posted,
         uint64 number,
-        IGame.Standing calldata standing,
-        bytes32 seat,
+        IGame.Footing calldata footing,
+        bytes32 list,
+        address challenger,
         bytes calldata operator,
         bytes calldata sums,
-        IGame.Opened calldata params,
-        IGame.Opened calldata third,
+        bytes calldata ending,
         bytes calldata signature
     ) external view;
 
@@ -62,12 +62,12 @@ interface IReferee {
     function segment(
         IGame.Posted calldata posted,
         uint64 number,
-        IGame.Standing calldata standing,
-        IGame.Seat calldata seat,
+        IGame.Footing calldata footing,
+        bytes32 list,
         bytes calldata operator,
         bytes calldata sums,
         uint32 index,
-        IGame.Witness calldata witness
+        bytes calldata witness
     ) external view returns (bool right);
 
     /// PROTOCOL 4.6, from 2 on: the point of the fault, 0 when it is in padding. Needs all of the context.

@@ -13,7 +13,8 @@ import {Tree} from "./Tree.sol";
 abstract contract Match is Ledger {
     using Descriptor for bytes;
 
-    /// A move under way. The digests are the match's state, first as it stands, then as the move leaves it.
+    /// A move under way. Node and context are the match's, first as it stands, then as the move leaves it; the claim's word is
+    /// there only for moves that need it.
     struct Move {
         bytes32 claimId;
         bytes32 matchId;
@@ -21,9 +22,7 @@ abstract contract Match is Ledger {
         ClaimWord claim;
         MatchWord word;
         bytes32 node;
-        bytes32 scope;
-        bytes32 list;
-        bytes32 seat;
+        bytes32 context;
     }
 
     IReferee public immutable referee;
@@ -43,43 +42,42 @@ abstract contract Match is Ledger {
     }
 
     /// Its state is the given one, and its phase one of `phases`, a set of codes.
-    function _stand(Move memory move, Standing calldata standing, bytes32 node, bytes32 seat, uint256 phases)
-        internal
-        pure
-    {
-        (bytes32 scope, bytes32 list) = (standing.scope, standing.list);
-        if (_state(standing.word, node, scope, list, seat) != move.state) revert WrongState();
-        move.word = MatchWord.wrap(standing.word);
-        (move.node, move.scope, move.list, move.seat) = (node, scope, list, seat);
+    function _stand(Move memory move, uint256 word, bytes32 node, bytes32 context, uint256 phases) internal pure {
+        if (_state(word, node, context) != move.state) revert WrongState();
+        move.word = MatchWord.wrap(word);
+        (move.node, move.context) = (node, context);
         if (phases >> move.word.phase() & 1 == 0) revert WrongPhase();
     }
 
-    /// And it is still played.
-    function _enter(Move memory move, Standing calldata standing, bytes32 node, bytes32 seat, uint256 phases)
-        internal
-        view
-    {
-        _stand(move, standing, node, seat, phases);
+    /// And a verdict still counts.
+    function _live(Move memory move) internal view {
         ClaimWord claimed = claims[move.claimId].word;
         move.claim = claimed;
         if (claimed.status() != ClaimWords.PENDING) revert ClaimClosed();
         if (block.timestamp >= claimed.hardEnd()) revert ClaimClosed();
     }
 
-    /// All that a move checks before its guard. If `only` is not 0, nobody else may send it.
-    function _begin(
-        Move memory move,
-        Standing calldata standing,
-        bytes32 node,
-        bytes32 seat,
-        uint256 phases,
-        address only
-    ) internal view {
-        _enter(move, standing, node, seat, phases);
-        if (only != address(0)) {
-            if (msg.sender != only) revert NotYourMove();
-        }
+    /// And its turn has not run out.
+    function _inTime(Move memory move) internal view {
         if (block.timestamp >= move.word.turnEnd(graceSeconds)) revert TooLate();
+    }
+
+    /// All that a move from which no verdict follows checks before its guard.
+    function _begin(Move memory move, uint256 word, bytes32 node, bytes32 context, uint256 phases) internal view {
+        _stand(move, word, node, context, phases);
+        _inTime(move);
+    }
+
+    /// All that a move which may end the match checks before its guard.
+    function _beginLive(Move memory move, uint256 word, bytes32 node, bytes32 context, uint256 phases) internal view {
+        _stand(move, word, node, context, phases);
+        _live(move);
+        _inTime(move);
+    }
+
+    /// A statement without a signature is its sender's: the executor's, or none.
+    function _statedBy(Posted calldata posted, bytes calldata signature) internal view {
+        if (signature.length == 0 && msg.sender != posted.executor) revert NotYourMove();
     }
 
     /// After the guard: the clock of the side whose turn it was is charged, and the state stored. `next` has the new phase.
@@ -90,14 +88,14 @@ abstract contract Match is Ledger {
     }
 
     function _store(Move memory move, MatchWord word) internal {
-        matchState[move.matchId] = _state(MatchWord.unwrap(word), move.node, move.scope, move.list, move.seat);
+        matchState[move.matchId] = _state(MatchWord.unwrap(word), move.node, move.context);
     }
 
     /// A verdict that knows no right value.
-    function _decide(Move memory move, bool won, Posted calldata posted, address challenger, uint256 bond) internal {
+    function _decide(Move memory move, bool won, Posted calldata posted, address challenger) internal {
         MatchWord next = _turn(move, move.word.withPhase(won ? Phase.WON : Phase.LOST));
         if (won) _won(move, posted.jobId, 0, false, challenger);
-        else _lost(move, next, posted.executor, bond);
+        else _lost(move, next, posted.executor);
     }
 
     /// The challenger won; its bond waits for `reclaim`.
@@ -107,8 +105,10 @@ abstract contract Match is Ledger {
     }
 
     /// The challenger lost: its bond pays for the executor's answers, the rest is burned.
-    function _lost(Move memory move, MatchWord word, address executor, uint256 bond) internal {
+    function _lost(Move memory move, MatchWord word, address executor) internal {
         claims[move.claimId].word = move.claim.closed();
+        // What `open` took.
+        uint256 bond = _bond(move.claim);
         uint256 compensation = _compensation(move.claim, word.answers(), bond);
         owed[executor] += compensation;
         burned += bond - compensation;
@@ -148,18 +148,8 @@ abstract contract Match is Ledger {
         return reads ? jobs[posted.jobId].inputRoot : bytes32(0);
     }
 
-    function _checkSiblings(bytes32[] calldata siblings) internal pure {
-        if (siblings.length > Tree.MAX_DEPTH) revert WrongCount();
-    }
-
-    /// k: the levels that a reveal goes down. A tensor's last two are shown as tiles.
-    function _bits(Move memory move) internal pure returns (uint256) {
-        unchecked {
-            uint256 levels = move.word.remaining();
-            if (move.word.phase() > Phase.LAYER_C) levels -= 2;
-            uint256 bits = move.claim.revealBits();
-            return bits < levels ? bits : levels;
-        }
+    function _checkPath(bytes32[] calldata path) internal pure {
+        if (path.length > Tree.MAX_DEPTH) revert WrongCount();
     }
 
     /// Whether a node's first leaf is padding: position * 2^remaining >= leaves, which are fewer than 2^32.
@@ -176,29 +166,62 @@ abstract contract Match is Ledger {
         }
     }
 
-    /// The seat of the sender.
-    function _seatOf(Seat calldata seat) internal view returns (bytes32 digest) {
+    /// keccak(challenger, ground).
+    function _context(address challenger, bytes32 ground) internal pure returns (bytes32 context) {
         assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            mstore(buffer, caller())
-            calldatacopy(add(buffer, 0x20), seat, 0x60)
-            digest := keccak256(buffer, 0x80)
+            mstore(0, and(challenger, 0xffffffffffffffffffffffffffffffffffffffff))
+            mstore(0x20, ground)
+            context := keccak256(0, 0x40)
         }
     }
 
-    function _state(uint256 word, bytes32 node, bytes32 scope, bytes32 list, bytes32 seat)
-        internal
-        pure
-        returns (bytes32 state)
-    {
+    /// The context of a match of the sender's.
+    function _context(bytes32 scope, bytes32 list, bytes32 seat) internal view returns (bytes32) {
+        return _context(msg.sender, _ground(scope, list, seat));
+    }
+
+    /// keccak(scope, list, seat).
+    function _ground(bytes32 scope, bytes32 list, bytes32 seat) internal pure returns (bytes32 ground) {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            mstore(buffer, scope)
+            mstore(add(buffer, 0x20), list)
+            mstore(add(buffer, 0x40), seat)
+            ground := keccak256(buffer, 0x60)
+        }
+    }
+
+    /// The context, all of which is shown.
+    function _contextOf(Standing calldata standing, address challenger, bytes32 seat) internal pure returns (bytes32) {
+        return _context(challenger, _ground(standing.scope, standing.list, seat));
+    }
+
+    /// keccak(commitment, openedAt, bond).
+    function _seat(Seat calldata seat) internal pure returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            calldatacopy(buffer, seat, 0x60)
+            digest := keccak256(buffer, 0x60)
+        }
+    }
+
+    /// The same, of what names the challenger first.
+    function _seat(Seated calldata seated) internal pure returns (bytes32 digest) {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            calldatacopy(buffer, add(seated, 0x20), 0x60)
+            digest := keccak256(buffer, 0x60)
+        }
+    }
+
+    /// keccak(word, node, context).
+    function _state(uint256 word, bytes32 node, bytes32 context) internal pure returns (bytes32 state) {
         assembly ("memory-safe") {
             let buffer := mload(0x40)
             mstore(buffer, word)
             mstore(add(buffer, 0x20), node)
-            mstore(add(buffer, 0x40), scope)
-            mstore(add(buffer, 0x60), list)
-            mstore(add(buffer, 0x80), seat)
-            state := keccak256(buffer, 0xa0)
+            mstore(add(buffer, 0x40), context)
+            state := keccak256(buffer, 0x60)
         }
     }
 }

@@ -2,7 +2,8 @@
 pragma solidity ^0.8.30;
 
 /// A match's packed state (PROTOCOL 4.1), from the least significant bit: phase 8, remaining 8, position 32, place 24,
-/// turnStart 40, executorClock 32, challengerClock 32, answers 8, operators 8, element 8, subject 32; the rest zero.
+/// turnStart 40, executorClock 32, challengerClock 32, answers 8, operators 8, element 8, subject 32, revealBits 8; the
+/// rest zero.
 type MatchWord is uint256;
 
 using MatchWords for MatchWord global;
@@ -37,15 +38,16 @@ library MatchWords {
     uint256 private constant OPERATORS = 184;
     uint256 private constant ELEMENT = 192;
     uint256 private constant SUBJECT = 200;
+    uint256 private constant REVEAL_BITS = 232;
 
     /// A match at its beginning, at the root of the trace.
-    function start(uint8 phase_, uint256 levels, uint256 time, uint32 executorClock, uint32 challengerClock)
+    function start(uint8 phase_, uint256 levels_, uint256 time, uint32 executorClock, uint32 challengerClock)
         internal
         pure
         returns (MatchWord)
     {
         return MatchWord.wrap(
-            uint256(phase_) | uint256(uint8(levels)) << REMAINING | uint256(uint40(time)) << TURN_START
+            uint256(phase_) | uint256(uint8(levels_)) << REMAINING | uint256(uint40(time)) << TURN_START
                 | uint256(executorClock) << EXECUTOR_CLOCK | uint256(challengerClock) << CHALLENGER_CLOCK
         );
     }
@@ -93,9 +95,25 @@ library MatchWords {
         return uint8(MatchWord.unwrap(w) >> ELEMENT);
     }
 
-    /// Tiles of the disputed tensor, 0 before it is known; then the named element's claimed value.
+    /// Leaves of the tree that is narrowed down: the program's layers, then the disputed tensor's tiles; then the named
+    /// element's claimed value.
     function subject(MatchWord w) internal pure returns (uint256) {
         return uint32(MatchWord.unwrap(w) >> SUBJECT);
+    }
+
+    /// b of the program's header.
+    function revealBits(MatchWord w) internal pure returns (uint256) {
+        return uint8(MatchWord.unwrap(w) >> REVEAL_BITS);
+    }
+
+    /// k: the levels that a reveal goes down. A tensor's last two are shown as tiles.
+    function levels(MatchWord w) internal pure returns (uint256) {
+        unchecked {
+            uint256 below = remaining(w);
+            if (phase(w) > Phase.LAYER_C) below -= 2;
+            uint256 bits = revealBits(w);
+            return bits < below ? bits : below;
+        }
     }
 
     /// The subject as a value.
@@ -106,12 +124,12 @@ library MatchWords {
     /// Tiles of the disputed tensor that lie under the current node.
     function realTiles(MatchWord w) internal pure returns (uint256) {
         unchecked {
-            uint256 levels = remaining(w);
-            if (levels >= 32) return position(w) == 0 ? subject(w) : 0;
-            uint256 first = position(w) << levels;
+            uint256 below = remaining(w);
+            if (below >= 32) return position(w) == 0 ? subject(w) : 0;
+            uint256 first = position(w) << below;
             if (first >= subject(w)) return 0;
             uint256 rest = subject(w) - first;
-            return rest < 1 << levels ? rest : 1 << levels;
+            return rest < 1 << below ? rest : 1 << below;
         }
     }
 
@@ -137,8 +155,8 @@ library MatchWords {
         }
     }
 
-    function withNode(MatchWord w, uint256 levels, uint256 index) internal pure returns (MatchWord) {
-        return _put(w, REMAINING, type(uint40).max, uint256(uint8(levels)) | uint256(uint32(index)) << 8);
+    function withNode(MatchWord w, uint256 remaining_, uint256 index) internal pure returns (MatchWord) {
+        return _put(w, REMAINING, type(uint40).max, uint256(uint8(remaining_)) | uint256(uint32(index)) << 8);
     }
 
     function withPlace(MatchWord w, uint256 place_) internal pure returns (MatchWord) {
@@ -151,6 +169,11 @@ library MatchWords {
 
     function withSubject(MatchWord w, uint256 tiles) internal pure returns (MatchWord) {
         return _put(w, SUBJECT, type(uint32).max, tiles);
+    }
+
+    /// Of a program with so many layers, whose reveals go down so many levels.
+    function withProgram(MatchWord w, uint256 layers, uint256 revealBits_) internal pure returns (MatchWord) {
+        return _put(w, SUBJECT, type(uint40).max, uint256(uint32(layers)) | uint256(uint8(revealBits_)) << 32);
     }
 
     function withNamed(MatchWord w, uint256 element_, int256 value_) internal pure returns (MatchWord) {

@@ -46,6 +46,7 @@ library Opening {
     using Descriptor for bytes;
 
     uint256 internal constant MAX_TILES = 192;
+    uint256 private constant HEADER_BYTES = 6;
     uint8 private constant PARAMS_TYPE = 16;
 
     function operandA(bytes calldata d) internal pure returns (Operand memory) {
@@ -75,19 +76,46 @@ library Opening {
         return Operand(d.thirdKind(), d.u32(200), d.u8(195), d.u8(196), root, d.u8(194), size);
     }
 
-    function open(Scene memory scene, Operand memory operand, IGame.Opened calldata opened)
-        internal
-        pure
-        returns (Tiles memory tiles)
-    {
-        bytes calldata indices = opened.indices;
-        bytes calldata data = opened.tiles;
-        uint256 count = data.length / Tree.TILE_BYTES;
-        if (data.length % Tree.TILE_BYTES != 0 || indices.length != count * 4 || count == 0 || count > MAX_TILES) {
-            revert IGame.WrongCount();
+    /// Where each of `count` openings lies that are packed one behind the other in `packed`; in nothing place all, each is empty.
+    function split(bytes calldata packed, uint256[4] memory openings, uint256 count) internal pure {
+        bool exact;
+        assembly ("memory-safe") {
+            let place := packed.offset
+            // Beyond the calldata all is 0.
+            if iszero(packed.length) { place := calldatasize() }
+            for { let i := 0 } lt(i, count) { i := add(i, 1) } {
+                mstore(add(openings, shl(5, i)), place)
+                let header := shr(208, calldataload(place))
+                place := add(place, mul(iszero(iszero(packed.length)), HEADER_BYTES))
+                place := add(place, add(shl(2, shr(40, header)), and(shr(24, header), 0xffff)))
+                place := add(place, shl(5, add(and(shr(8, header), 0xffff), and(header, 0xff))))
+            }
+            exact := or(iszero(packed.length), eq(place, add(packed.offset, packed.length)))
         }
-        (bool ok, bytes32 root) = Tree.rootOfMany(operand.depth, indices, data, opened.proof);
-        if (!ok || !_committed(scene, operand, root, opened.rootPath)) revert IGame.BadOpening();
+        if (!exact) revert IGame.WrongLength();
+    }
+
+    /// The tiles of the opening at `place`: be8(indices) | be16(bytes of tiles) | be16(proof) | be8(root path), and what they count.
+    function open(Scene memory scene, Operand memory operand, uint256 place) internal pure returns (Tiles memory tiles) {
+        bytes calldata indices;
+        bytes calldata data;
+        bytes32[] calldata proof;
+        bytes32[] calldata path;
+        assembly ("memory-safe") {
+            let header := shr(208, calldataload(place))
+            indices.offset := add(place, HEADER_BYTES)
+            indices.length := shl(2, shr(40, header))
+            data.offset := add(indices.offset, indices.length)
+            data.length := and(shr(24, header), 0xffff)
+            proof.offset := add(data.offset, data.length)
+            proof.length := and(shr(8, header), 0xffff)
+            path.offset := add(proof.offset, shl(5, proof.length))
+            path.length := and(header, 0xff)
+        }
+        uint256 count = indices.length / 4;
+        if (data.length != count * Tree.TILE_BYTES || count == 0 || count > MAX_TILES) revert IGame.WrongCount();
+        (bool ok, bytes32 root) = Tree.rootOfMany(operand.depth, indices, data, proof);
+        if (!ok || !_committed(scene, operand, root, path)) revert IGame.BadOpening();
         assembly ("memory-safe") {
             mstore(tiles, indices.offset)
             mstore(add(tiles, 0x40), data.offset)
@@ -96,14 +124,11 @@ library Opening {
         tiles.size = operand.size;
     }
 
-    /// Whether there is nothing in it.
-    function isEmpty(IGame.Opened calldata opened) internal pure returns (bool) {
-        return opened.rootPath.length == 0 && opened.indices.length == 0 && opened.tiles.length == 0
-            && opened.proof.length == 0;
-    }
-
-    function isEmpty(IGame.Witness calldata witness) internal pure returns (bool) {
-        return isEmpty(witness.a) && isEmpty(witness.b) && isEmpty(witness.params) && isEmpty(witness.third);
+    /// Whether there is nothing in the opening at `place`.
+    function isEmpty(uint256 place) internal pure returns (bool empty) {
+        assembly ("memory-safe") {
+            empty := iszero(shr(208, calldataload(place)))
+        }
     }
 
     /// Where element `at` lies, and how many bytes from there on lie side by side: at least its tile's, and of the tiles
@@ -122,11 +147,16 @@ library Opening {
             first %= Tree.TILE_BYTES;
             pointer = tiles.tiles + slot * Tree.TILE_BYTES + first;
             available = Tree.TILE_BYTES - first;
-            while (available < span && slot + 1 < tiles.count && _indexAt(tiles, slot + 1) == index + 1) {
-                ++slot;
-                ++index;
-                available += Tree.TILE_BYTES;
+            // Indices increase: that of the last tile that is needed tells whether all up to it are there.
+            uint256 more = available < span ? (span - available - 1) / Tree.TILE_BYTES + 1 : 0;
+            if (more >= tiles.count - slot) more = tiles.count - slot - 1;
+            if (_indexAt(tiles, slot + more) != index + more) {
+                uint256 next;
+                while (_indexAt(tiles, slot + next + 1) == index + next + 1) ++next;
+                more = next;
             }
+            slot += more;
+            available += more * Tree.TILE_BYTES;
             tiles.cursor = slot;
         }
     }

@@ -22,14 +22,14 @@ contract Referee is IReferee {
     function subTrace(
         IGame.Posted calldata posted,
         uint64,
-        IGame.Standing calldata standing,
-        bytes32,
+        IGame.Footing calldata footing,
+        address,
         bytes calldata,
         bytes32[] calldata,
         bytes calldata signature
     ) external view {
         Context memory context = _context();
-        uint256 layer = MatchWord.wrap(standing.word).place();
+        uint256 layer = MatchWord.wrap(footing.word).place();
         bytes32 digest = Signature.subTraceDigest(msg.sender, context.claimId, layer, context.given);
         if (!Signature.isBy(posted.executor, digest, signature)) revert IGame.BadSignature();
     }
@@ -37,20 +37,19 @@ contract Referee is IReferee {
     function name(
         IGame.Posted calldata posted,
         uint64,
-        IGame.Standing calldata standing,
-        IGame.Seat calldata,
+        IGame.Footing calldata footing,
+        bytes32 list,
         bytes calldata tile,
         uint8 slot,
         bytes32[] calldata siblings,
         uint8 element,
         bytes calldata operator,
-        IGame.Witness calldata witness
+        bytes calldata witness
     ) external pure returns (uint8, uint256 e, int256 value, bytes32) {
-        MatchWord word = MatchWord.wrap(standing.word);
+        MatchWord word = MatchWord.wrap(footing.word);
         if (tile.length != Tree.TILE_BYTES) revert IGame.WrongLength();
         if (siblings.length != word.remaining()) revert IGame.WrongCount();
         if (slot >= word.realTiles()) revert IGame.WrongIndex();
-        if (operator.operatorLeaf() != standing.scope) revert IGame.WrongDescriptor();
         e = _elementAt(operator, (word.position() << word.remaining()) + slot, element);
         value = _read(tile, element, operator.elementBytes());
         if (e >= operator.elements()) {
@@ -58,10 +57,10 @@ contract Referee is IReferee {
             return (Phase.WON, e, value, 0);
         }
         if (operator.terms() > operator.split()) {
-            if (!Opening.isEmpty(witness)) revert IGame.WitnessExtra();
+            if (witness.length != 0) revert IGame.WitnessExtra();
             return (Phase.FOLD_E, e, value, 0);
         }
-        int256 right = Step.element(_scene(posted, standing, _context()), operator, e, witness);
+        int256 right = Step.element(_scene(posted, word, list, _context()), operator, e, witness);
         if (right == value) return (Phase.LOST, e, value, 0);
         return (Phase.WON, e, value, _point(operator, word.place(), e, right, tile));
     }
@@ -69,20 +68,19 @@ contract Referee is IReferee {
     function fold(
         IGame.Posted calldata posted,
         uint64,
-        IGame.Standing calldata standing,
-        bytes32,
+        IGame.Footing calldata footing,
+        bytes32 list,
+        address,
         bytes calldata operator,
         bytes calldata sums,
-        IGame.Opened calldata params,
-        IGame.Opened calldata third,
+        bytes calldata ending,
         bytes calldata signature
     ) external view {
         Context memory context = _context();
-        MatchWord word = MatchWord.wrap(standing.word);
-        if (operator.operatorLeaf() != standing.scope) revert IGame.WrongDescriptor();
+        MatchWord word = MatchWord.wrap(footing.word);
         uint256 e = _elementAt(operator, word.position(), word.element());
-        Scene memory scene = _scene(posted, standing, context);
-        if (Step.fold(scene, operator, e, sums, params, third) != word.value()) revert IGame.FoldMismatch();
+        Scene memory scene = _scene(posted, word, list, context);
+        if (Step.fold(scene, operator, e, sums, ending) != word.value()) revert IGame.FoldMismatch();
         if (signature.length == 0) return;
         bytes32 statement = Tree.tagged(Tree.STATEMENT, sums);
         bytes32 digest = Signature.sumsDigest(msg.sender, context.claimId, word.place(), e, statement);
@@ -92,18 +90,17 @@ contract Referee is IReferee {
     function segment(
         IGame.Posted calldata posted,
         uint64,
-        IGame.Standing calldata standing,
-        IGame.Seat calldata,
+        IGame.Footing calldata footing,
+        bytes32 list,
         bytes calldata operator,
         bytes calldata sums,
         uint32 index,
-        IGame.Witness calldata witness
+        bytes calldata witness
     ) external pure returns (bool) {
-        MatchWord word = MatchWord.wrap(standing.word);
-        if (operator.operatorLeaf() != standing.scope) revert IGame.WrongDescriptor();
+        MatchWord word = MatchWord.wrap(footing.word);
         if (index >= operator.segments()) revert IGame.WrongIndex();
         uint256 e = _elementAt(operator, word.position(), word.element());
-        int256 right = Step.segment(_scene(posted, standing, _context()), operator, e, index, witness);
+        int256 right = Step.segment(_scene(posted, word, list, _context()), operator, e, index, witness);
         return right == int64(uint64(bytes8(sums[uint256(index) * 8:])));
     }
 
@@ -248,19 +245,13 @@ contract Referee is IReferee {
         return keccak256(abi.encode(index, operator.outputDepth(), size, e, right, before));
     }
 
-    function _scene(IGame.Posted calldata posted, IGame.Standing calldata standing, Context memory context)
+    function _scene(IGame.Posted calldata posted, MatchWord word, bytes32 list, Context memory context)
         private
         pure
         returns (Scene memory)
     {
-        uint256 operators = MatchWord.wrap(standing.word).operators();
-        return Scene(
-            posted.traceRoot,
-            Tree.depthFor(context.layers),
-            context.input,
-            standing.list,
-            Tree.depthFor(operators)
-        );
+        uint256 listDepth = Tree.depthFor(word.operators());
+        return Scene(posted.traceRoot, Tree.depthFor(context.layers), context.input, list, listDepth);
     }
 
     /// The words that the game put behind the arguments.

@@ -13,24 +13,28 @@ library Step {
     using Descriptor for bytes;
 
     /// The right value of output element `e`.
-    function element(Scene memory scene, bytes calldata d, uint256 e, IGame.Witness calldata witness)
+    function element(Scene memory scene, bytes calldata d, uint256 e, bytes calldata witness)
         internal
         pure
         returns (int256)
     {
-        (Tiles memory a, Tiles memory b) = _operands(scene, d, witness);
-        (Tiles memory params, Tiles memory third) = _ending(scene, d, witness.params, witness.third);
+        uint256[4] memory openings;
+        Opening.split(witness, openings, 4);
+        (Tiles memory a, Tiles memory b) = _operands(scene, d, openings);
+        (Tiles memory params, Tiles memory third) = _ending(scene, d, openings[2], openings[3]);
         return Finalise.element(d, e, Fold.accumulate(d, e, 0, d.terms(), a, b), params, third);
     }
 
     /// The right partial value of segment `index` of `e`.
-    function segment(Scene memory scene, bytes calldata d, uint256 e, uint256 index, IGame.Witness calldata witness)
+    function segment(Scene memory scene, bytes calldata d, uint256 e, uint256 index, bytes calldata witness)
         internal
         pure
         returns (int256 value)
     {
-        if (!Opening.isEmpty(witness.params) || !Opening.isEmpty(witness.third)) revert IGame.WitnessExtra();
-        (Tiles memory a, Tiles memory b) = _operands(scene, d, witness);
+        uint256[4] memory openings;
+        Opening.split(witness, openings, 4);
+        if (!Opening.isEmpty(openings[2]) || !Opening.isEmpty(openings[3])) revert IGame.WitnessExtra();
+        (Tiles memory a, Tiles memory b) = _operands(scene, d, openings);
         uint256 from = index * d.split();
         uint256 to = from + d.split();
         if (to > d.terms()) to = d.terms();
@@ -40,32 +44,31 @@ library Step {
     }
 
     /// The value that stated partial values (be64 each, one a segment) lead to.
-    function fold(
-        Scene memory scene,
-        bytes calldata d,
-        uint256 e,
-        bytes calldata sums,
-        IGame.Opened calldata params,
-        IGame.Opened calldata third
-    ) internal pure returns (int256) {
+    function fold(Scene memory scene, bytes calldata d, uint256 e, bytes calldata sums, bytes calldata ending)
+        internal
+        pure
+        returns (int256)
+    {
         if (sums.length != d.segments() * 8) revert IGame.WrongCount();
         int256 acc = _combine(d, sums);
-        (Tiles memory records, Tiles memory other) = _ending(scene, d, params, third);
+        uint256[4] memory openings;
+        Opening.split(ending, openings, 2);
+        (Tiles memory records, Tiles memory other) = _ending(scene, d, openings[0], openings[1]);
         return Finalise.element(d, e, acc, records, other);
     }
 
-    function _operands(Scene memory scene, bytes calldata d, IGame.Witness calldata witness)
+    function _operands(Scene memory scene, bytes calldata d, uint256[4] memory openings)
         private
         pure
         returns (Tiles memory a, Tiles memory b)
     {
-        a = Opening.open(scene, Opening.operandA(d), witness.a);
-        if (d.bType() != 0) b = Opening.open(scene, Opening.operandB(d), witness.b);
-        else if (!Opening.isEmpty(witness.b)) revert IGame.WitnessExtra();
+        a = Opening.open(scene, Opening.operandA(d), openings[0]);
+        if (d.bType() != 0) b = Opening.open(scene, Opening.operandB(d), openings[1]);
+        else if (!Opening.isEmpty(openings[1])) revert IGame.WitnessExtra();
     }
 
     /// What finalising reads: the records, and the table or the divisor.
-    function _ending(Scene memory scene, bytes calldata d, IGame.Opened calldata params, IGame.Opened calldata third)
+    function _ending(Scene memory scene, bytes calldata d, uint256 params, uint256 third)
         private
         pure
         returns (Tiles memory records, Tiles memory other)

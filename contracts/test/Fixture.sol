@@ -6,13 +6,14 @@ import {Phase} from "../sol/MatchWord.sol";
 import {Model, Op} from "./Model.sol";
 import {Naive} from "./Naive.sol";
 import {Setting, Track} from "./Setting.sol";
+import {Opened, Witness, Packed} from "./Packed.sol";
 
 /// Both sides' moves. A function with `Call` in its name gives the calldata; the one without sends it, and writes down what
 /// must have become of the match.
 abstract contract Fixture is Setting {
     function revealCall(bytes32 id, bytes32[] memory nodes) internal view returns (bytes memory) {
         Track storage t = tracks[id];
-        return abi.encodeCall(game.reveal, (t.claimId, t.number, standing(id), seatHash(id), nodes));
+        return abi.encodeCall(game.reveal, (t.claimId, t.number, shown(id), nodes));
     }
 
     function reveal(bytes32 id) internal {
@@ -42,13 +43,15 @@ abstract contract Fixture is Setting {
         Track storage t = tracks[id];
         bytes32[] memory nodes = children(id);
         bytes32[] memory siblings = Naive.path(nodes, child);
+        if (e.path.length == 0 && e.layer.length == 0) {
+            return abi.encodeCall(game.pick, (t.claimId, t.number, picked(id), uint32(child), nodes[child], siblings));
+        }
         return abi.encodeCall(
-            game.pick,
+            game.enter,
             (
                 t.claimId,
                 t.number,
-                standing(id),
-                t.seat,
+                seatedOn(id),
                 uint32(child),
                 nodes[child],
                 siblings,
@@ -110,7 +113,7 @@ abstract contract Fixture is Setting {
         Track storage t = tracks[id];
         bytes memory layer = wholeLayer(t.place);
         IGame.Posted memory p = posts[t.claimId];
-        return abi.encodeCall(game.subTrace, (p, t.number, standing(id), seatHash(id), layer, roots, signature));
+        return abi.encodeCall(game.subTrace, (p, t.number, seatedOn(id), t.challenger, layer, roots, signature));
     }
 
     function subTrace(bytes32 id) internal {
@@ -134,8 +137,7 @@ abstract contract Fixture is Setting {
             (
                 t.claimId,
                 t.number,
-                standing(id),
-                t.seat,
+                seatedOn(id),
                 uint32(position),
                 wholeLayer(t.place),
                 operatorBytes(firstOf(t.place) + position),
@@ -177,7 +179,7 @@ abstract contract Fixture is Setting {
 
     function revealTilesCall(bytes32 id, bytes memory tiles) internal view returns (bytes memory) {
         Track storage t = tracks[id];
-        return abi.encodeCall(game.revealTiles, (t.claimId, t.number, standing(id), seatHash(id), tiles));
+        return abi.encodeCall(game.revealTiles, (t.claimId, t.number, shown(id), tiles));
     }
 
     function revealTiles(bytes32 id) internal {
@@ -188,7 +190,7 @@ abstract contract Fixture is Setting {
     }
 
     /// Names element `e` of the disputed tensor.
-    function nameCall(bytes32 id, uint256 e, IGame.Witness memory w) internal view returns (bytes memory) {
+    function nameCall(bytes32 id, uint256 e, Witness memory w) internal view returns (bytes memory) {
         Track storage t = tracks[id];
         uint256 perTile = 128 / Model.size(op(t.place).outType);
         uint256 slot = e / perTile - (t.position << t.remaining);
@@ -198,14 +200,14 @@ abstract contract Fixture is Setting {
             (
                 posts[t.claimId],
                 t.number,
-                standing(id),
-                t.seat,
+                seatedOn(id),
+                t.list,
                 Naive.tileAt(said[t.place], e / perTile),
                 uint8(slot),
                 Naive.path(under, slot),
                 uint8(e % perTile),
                 operatorBytes(t.place),
-                w
+                Packed.all(w)
             )
         );
     }
@@ -217,7 +219,7 @@ abstract contract Fixture is Setting {
     function name(bytes32 id, uint256 e) internal {
         Track storage t = tracks[id];
         Op memory o = op(t.place);
-        IGame.Witness memory w;
+        Witness memory w;
         if (isWhole(t.place, e)) w = witnessOf(t.place, e);
         send(t.challenger, nameCall(id, e, w));
         turn(id, false);
@@ -243,13 +245,13 @@ abstract contract Fixture is Setting {
 
     function foldCall(bytes32 id, int64[] memory sums, bytes memory signature) internal view returns (bytes memory) {
         Track storage t = tracks[id];
-        IGame.Opened memory record = recordOf(t.place, named(id));
+        Opened memory record = recordOf(t.place, named(id));
         bytes memory packed = pack(sums);
         IGame.Posted memory p = posts[t.claimId];
         bytes memory d = operatorBytes(t.place);
-        IGame.Opened memory none;
+        Opened memory none;
         return abi.encodeCall(
-            game.fold, (p, t.number, standing(id), seatHash(id), d, packed, record, none, signature)
+            game.fold, (p, t.number, seatedOn(id), t.list, t.challenger, d, packed, Packed.ending(record, none), signature)
         );
     }
 
@@ -265,7 +267,7 @@ abstract contract Fixture is Setting {
         check(id);
     }
 
-    function segmentCall(bytes32 id, int64[] memory sums, uint256 index, IGame.Witness memory w)
+    function segmentCall(bytes32 id, int64[] memory sums, uint256 index, Witness memory w)
         internal
         view
         returns (bytes memory)
@@ -274,13 +276,13 @@ abstract contract Fixture is Setting {
         bytes memory packed = pack(sums);
         bytes memory d = operatorBytes(t.place);
         IGame.Posted memory p = posts[t.claimId];
-        return abi.encodeCall(game.segment, (p, t.number, standing(id), t.seat, d, packed, uint32(index), w));
+        return abi.encodeCall(game.segment, (p, t.number, seatedOn(id), t.list, d, packed, uint32(index), Packed.all(w)));
     }
 
     function segment(bytes32 id, int64[] memory sums, uint256 index) internal {
         Track storage t = tracks[id];
         uint256 split = op(t.place).split;
-        IGame.Witness memory w = witnessOf(t.place, named(id), index * split, (index + 1) * split);
+        Witness memory w = witnessOf(t.place, named(id), index * split, (index + 1) * split);
         int64 right = sumsOf(t.place, named(id))[index];
         send(t.challenger, segmentCall(id, sums, index, w));
         turn(id, false);
@@ -337,7 +339,7 @@ abstract contract Fixture is Setting {
         r.tile = Naive.tileAt(said[operator], e / perTile);
         r.tilePath = Naive.path(tileLeaves(operator), e / perTile);
         r.element = uint8(e % perTile);
-        if (e < Model.elements(op(operator))) r.witness = witnessOf(operator, e);
+        if (e < Model.elements(op(operator))) r.witness = Packed.all(witnessOf(operator, e));
     }
 
     function refuteCall(bytes32 claimId, IGame.Refutation memory r) internal view returns (bytes memory) {

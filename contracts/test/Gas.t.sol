@@ -8,6 +8,7 @@ import {Registry} from "../sol/Registry.sol";
 import {Base} from "./Base.sol";
 import {Model, Op} from "./Model.sol";
 import {Naive} from "./Naive.sol";
+import {Opened, Witness, Packed} from "./Packed.sol";
 
 /// What whole transactions cost, the calldata floor of EIP-7623 included: 128 layers of one operator, four levels a reveal,
 /// an output and an activation of 2^14 tiles each. `forge test --match-contract Gas -vv` prints.
@@ -37,7 +38,9 @@ contract GasTest is Base {
 
     Game internal game;
     IGame.Posted internal posted;
-    IGame.Standing internal standing;
+    IGame.Footing internal footing;
+    bytes32 internal scope;
+    bytes32 internal list;
     IGame.Seat internal seat;
     bytes32 internal claimId;
     bytes32 internal operatorsLeaf;
@@ -52,7 +55,7 @@ contract GasTest is Base {
     bytes32[] internal levels6;
     bytes32[] internal levels10;
     bytes32[] internal levels14;
-    IGame.Witness internal witness;
+    Witness internal witness;
     uint256 internal e;
     int256 internal right;
     uint256 internal spent;
@@ -108,7 +111,7 @@ contract GasTest is Base {
     function _opened(bytes memory data, uint256 index, uint256 depth, uint256 from, uint256 to, uint256 seed)
         private
         pure
-        returns (IGame.Opened memory o, bytes32 root)
+        returns (Opened memory o, bytes32 root)
     {
         uint256 local = Naive.depth(data.length / 128);
         bytes32[] memory path = random(seed, depth - local);
@@ -258,7 +261,7 @@ contract GasTest is Base {
 
     /// The word after the move, which its event gives.
     function follow() internal {
-        standing.word = uint256(bytes32(vm.getRecordedLogs()[0].data));
+        footing.word = uint256(bytes32(vm.getRecordedLogs()[0].data));
     }
 
     function open() internal {
@@ -269,17 +272,39 @@ contract GasTest is Base {
         send("open", CHALLENGER, address(game), bond, call);
         holds(spent <= 64_000, "open");
         // phase LAYER_E, 7 levels, clocks
-        standing.word = 1 | 7 << 8 | vm.getBlockTimestamp() << 72 | uint256(100) << 112 | uint256(200) << 144;
-        standing.scope = game.registry().layersRootOf(game.job(posted.jobId).programRoot);
+        footing.word = 1 | 7 << 8 | vm.getBlockTimestamp() << 72 | uint256(100) << 112 | uint256(200) << 144;
+        footing.word |= LAYERS << 200 | 4 << 232;
+        list = 0;
+        scope = game.registry().layersRootOf(game.job(posted.jobId).programRoot);
     }
 
     function seatHash() internal view returns (bytes32) {
-        return keccak256(abi.encode(CHALLENGER, seat));
+        return keccak256(abi.encode(seat));
+    }
+
+    function ground() private view returns (bytes32) {
+        return keccak256(abi.encode(scope, list, seatHash()));
+    }
+
+    /// What reveals, picks inside a tree, and the moves whose evidence gives the scope carry.
+    function shown() private returns (IGame.Footing memory) {
+        footing.rest = keccak256(abi.encode(CHALLENGER, ground()));
+        return footing;
+    }
+
+    function picked() private returns (IGame.Footing memory) {
+        footing.rest = ground();
+        return footing;
+    }
+
+    function seated() private returns (IGame.Footing memory) {
+        footing.rest = seatHash();
+        return footing;
     }
 
     function reveal(bytes32[] memory nodes) internal {
         vm.warp(vm.getBlockTimestamp() + 12);
-        bytes memory call = abi.encodeCall(game.reveal, (claimId, 0, standing, seatHash(), nodes));
+        bytes memory call = abi.encodeCall(game.reveal, (claimId, 0, shown(), nodes));
         send("reveal", posted.executor, address(game), 0, call);
         holds(spent <= 50_000, "reveal");
         follow();
@@ -287,27 +312,18 @@ contract GasTest is Base {
 
     function pickOne(bytes32[] memory nodes, uint256 child, bool entering) internal {
         vm.warp(vm.getBlockTimestamp() + 12);
-        bytes32[] memory none;
-        bytes memory call = abi.encodeCall(
-            game.pick,
-            (
-                claimId,
-                0,
-                standing,
-                seat,
-                uint32(child),
-                nodes[child],
-                Naive.path(nodes, child),
-                entering ? head : bytes(""),
-                entering ? _entered() : bytes(""),
-                entering ? layersPath : none
+        bytes32[] memory siblings = Naive.path(nodes, child);
+        bytes memory call = entering
+            ? abi.encodeCall(
+                game.enter,
+                (claimId, 0, seated(), uint32(child), nodes[child], siblings, head, _entered(), layersPath)
             )
-        );
+            : abi.encodeCall(game.pick, (claimId, 0, picked(), uint32(child), nodes[child], siblings));
         send(entering ? "pick, entering a layer" : "pick", CHALLENGER, address(game), 0, call);
         holds(spent <= (entering ? 53_000 : 50_000), "pick");
         follow();
         if (!entering) return;
-        standing.scope = shape.grouped ? Model.layerLeaf(head, Naive.root(operatorLeaves)) : operatorsLeaf;
+        scope = shape.grouped ? Model.layerLeaf(head, Naive.root(operatorLeaves)) : operatorsLeaf;
         if (shape.grouped) _sub();
     }
 
@@ -318,20 +334,20 @@ contract GasTest is Base {
     /// The sub-trace, and the pick of its last operator.
     function _sub() private {
         bytes memory layer = bytes.concat(head, Naive.root(operatorLeaves));
-        bytes memory call = abi.encodeCall(game.subTrace, (posted, 0, standing, seatHash(), layer, roots, ""));
+        bytes memory call = abi.encodeCall(game.subTrace, (posted, 0, seated(), CHALLENGER, layer, roots, ""));
         send("subTrace, 32 roots", posted.executor, address(game), 0, call);
         holds(spent <= 75_000, "sub-trace");
         follow();
-        standing.list = Naive.root(roots);
+        list = Naive.root(roots);
         bytes32[] memory path = Naive.path(operatorLeaves, 31);
         bytes32[] memory under = Naive.path(roots, 31);
         call = abi.encodeCall(
-            game.pickOperator, (claimId, 0, standing, seat, 31, layer, operator, path, roots[31], under)
+            game.pickOperator, (claimId, 0, seated(), 31, layer, operator, path, roots[31], under)
         );
         send("pickOperator", CHALLENGER, address(game), 0, call);
         holds(spent <= 60_000, "pick of an operator");
         follow();
-        standing.scope = operatorsLeaf;
+        scope = operatorsLeaf;
     }
 
     /// From the opening to the tiles: twelve moves.
@@ -350,20 +366,20 @@ contract GasTest is Base {
         reveal(levels6);
         pickOne(levels6, (TILE >> 2) % 16, false);
         vm.warp(vm.getBlockTimestamp() + 12);
-        bytes memory call = abi.encodeCall(game.revealTiles, (claimId, 0, standing, seatHash(), tiles));
+        bytes memory call = abi.encodeCall(game.revealTiles, (claimId, 0, shown(), tiles));
         send("revealTiles", posted.executor, address(game), 0, call);
         holds(spent <= 50_500, "tiles");
         follow();
     }
 
-    function name(uint8 element, IGame.Witness memory w) internal {
+    function name(uint8 element, Witness memory w) internal {
         vm.warp(vm.getBlockTimestamp() + 12);
         bytes memory all = tiles;
         bytes memory tile = Naive.tileAt(all, TILE % 4);
         bytes32[] memory siblings = new bytes32[](2);
         (siblings[0], siblings[1]) = (tilePath[0], tilePath[1]);
         bytes memory call = abi.encodeCall(
-            game.name, (posted, 0, standing, seat, tile, uint8(TILE % 4), siblings, element, operator, w)
+            game.name, (posted, 0, seated(), list, tile, uint8(TILE % 4), siblings, element, operator, Packed.all(w))
         );
         send(shape.k <= shape.split ? "name, with the step" : "name", CHALLENGER, address(game), 0, call);
     }
@@ -387,7 +403,7 @@ contract GasTest is Base {
             tile: Naive.tileAt(tiles, TILE % 4),
             tilePath: tilePath,
             element: 77,
-            witness: witness
+            witness: Packed.all(witness)
         });
         send("refute", CHALLENGER, address(game), 0, abi.encodeCall(game.refute, (posted, r)));
     }
@@ -470,25 +486,33 @@ contract GasTest is Base {
     function _segments(Shape memory shape_) private {
         build(shape_);
         walk();
-        IGame.Witness memory none;
+        Witness memory none;
         name(77, none);
         follow();
         // The first partial value is off by what leads to the claimed value.
         int64 rest = int64(allSum - firstSum);
         int64 first = lead() - rest;
         bytes memory sums = abi.encodePacked(first, rest, int64(0), int64(0));
-        IGame.Opened memory record = witness.params;
+        Opened memory record = witness.params;
         bytes memory call =
-            abi.encodeCall(game.fold, (posted, 0, standing, seatHash(), operator, sums, record, none.third, ""));
+            _foldCall(sums, record, none.third);
         send("fold", posted.executor, address(game), 0, call);
         follow();
-        IGame.Witness memory w = witness;
+        Witness memory w = witness;
         w.params = none.params;
-        call = abi.encodeCall(game.segment, (posted, 0, standing, seat, operator, sums, 0, w));
+        call = abi.encodeCall(game.segment, (posted, 0, seated(), list, operator, sums, 0, Packed.all(w)));
         send("segment of 256 terms", CHALLENGER, address(game), 0, call);
         holds(status() == IGame.Status.Refuted, "won");
         holds(spent <= 150_000, "segment");
         _total("the whole match", 860_000);
+    }
+
+    function _foldCall(bytes memory sums, Opened memory record, Opened memory third)
+        private
+        returns (bytes memory)
+    {
+        return
+            abi.encodeCall(game.fold, (posted, 0, seated(), list, CHALLENGER, operator, sums, Packed.ending(record, third), ""));
     }
 
     /// A sum that finalises to the claimed value: the record of the element is known.

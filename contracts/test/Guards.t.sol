@@ -7,6 +7,7 @@ import {Fixture} from "./Fixture.sol";
 import {Model, Op} from "./Model.sol";
 import {Naive} from "./Naive.sol";
 import {Track} from "./Setting.sol";
+import {Witness, Packed} from "./Packed.sol";
 
 /// What each move refuses once its state, phase, sender and time are right.
 contract GuardsTest is Fixture {
@@ -27,7 +28,7 @@ contract GuardsTest is Fixture {
         Track storage t = tracks[id];
         refuse(
             CHALLENGER,
-            abi.encodeCall(game.pick, (t.claimId, t.number, standing(id), t.seat, child, node, siblings, "", "", none)),
+            abi.encodeCall(game.pick, (t.claimId, t.number, picked(id), child, node, siblings)),
             why
         );
     }
@@ -44,13 +45,11 @@ contract GuardsTest is Fixture {
         _pick(id, 0, tracks[id].node, none, IGame.WrongCount.selector);
         _pick(id, 0, nodes[0], new bytes32[](33), IGame.WrongCount.selector);
         _pick(id, 0, nodes[0], new bytes32[](32), IGame.WrongState.selector);
-        Entry memory e;
-        e.layer = hex"00";
+        // A layer whose index the child is, at a level above the layers.
+        Entry memory e = Entry(head(0), operatorBytes(0), Naive.path(layersLeaves(), 0));
         refuse(CHALLENGER, pickCall(id, 0, e), IGame.WitnessExtra.selector);
-        (e.layer, e.operator) = ("", hex"00");
-        refuse(CHALLENGER, pickCall(id, 0, e), IGame.WitnessExtra.selector);
-        (e.operator, e.path) = ("", new bytes32[](1));
-        refuse(CHALLENGER, pickCall(id, 0, e), IGame.WitnessExtra.selector);
+        e.path = new bytes32[](33);
+        refuse(CHALLENGER, pickCall(id, 0, e), IGame.WrongCount.selector);
         pickTowards(id, 1, 0);
         pickTowards(id, 1, 0);
         _entries(id);
@@ -64,6 +63,7 @@ contract GuardsTest is Fixture {
         Entry memory e = entry(id, 1);
         bytes4 wrong = IGame.WrongLength.selector;
         _entry(id, "", e.operator, e.path, wrong);
+        _pick(id, 1, children(id)[1], Naive.path(children(id), 1), wrong);
         _entry(id, bytes.concat(e.layer, hex"00"), e.operator, e.path, wrong);
         _entry(id, hex"00000001010101", e.operator, e.path, wrong);
         _entry(id, hex"000000010100", e.operator, e.path, wrong);
@@ -77,7 +77,7 @@ contract GuardsTest is Fixture {
         _entry(id, e.layer, new bytes(32), e.path, wrong);
         _entry(id, hex"00000001020100", e.operator, e.path, wrong);
         _entry(id, hex"00000001020100", new bytes(33), e.path, wrong);
-        bytes4 bad = IGame.BadOpening.selector;
+        bytes4 bad = IGame.WrongState.selector;
         _entry(id, hex"00000001020100", new bytes(32), e.path, bad);
         _entry(id, hex"00000002010100", e.operator, e.path, bad);
         _entry(id, e.layer, e.operator, none, bad);
@@ -105,12 +105,12 @@ contract GuardsTest is Fixture {
         _subTraceOf(id, roots, head(2), IGame.WrongCount.selector);
         bytes memory layer = wholeLayer(2);
         layer[3] ^= 0x01;
-        _subTraceOf(id, roots, layer, IGame.WrongDescriptor.selector);
+        _subTraceOf(id, roots, layer, IGame.WrongState.selector);
         layer = wholeLayer(2);
         layer[20] ^= 0x01;
-        _subTraceOf(id, roots, layer, IGame.WrongDescriptor.selector);
+        _subTraceOf(id, roots, layer, IGame.WrongState.selector);
         // Of four operators, three roots.
-        _subTraceOf(id, roots, bytes.concat(hex"0000000204020002", bytes32(0)), IGame.WrongDescriptor.selector);
+        _subTraceOf(id, roots, bytes.concat(hex"0000000204020002", bytes32(0)), IGame.WrongState.selector);
         // What the claimed leaf does not hash is another state.
         _subTraceOf(id, roots, bytes.concat(hex"0000000203020001", bytes32(0)), IGame.WrongState.selector);
         subTrace(id);
@@ -120,7 +120,7 @@ contract GuardsTest is Fixture {
     function _subTraceOf(bytes32 id, bytes32[] memory roots, bytes memory layer, bytes4 why) private {
         Track storage t = tracks[id];
         IGame.Posted memory p = posts[t.claimId];
-        refuse(EXECUTOR, abi.encodeCall(game.subTrace, (p, t.number, standing(id), seatHash(id), layer, roots, "")), why);
+        refuse(EXECUTOR, abi.encodeCall(game.subTrace, (p, t.number, seatedOn(id), t.challenger, layer, roots, "")), why);
     }
 
     function _operators(bytes32 id, bytes32[] memory roots) private {
@@ -128,21 +128,30 @@ contract GuardsTest is Fixture {
         bytes32[] memory under = Naive.path(roots, 1);
         bytes memory layer = wholeLayer(2);
         bytes memory d = operatorBytes(3);
-        _operator(id, 1, head(2), d, path, roots[1], under, IGame.WrongDescriptor.selector);
-        _operator(id, 1, "", d, path, roots[1], under, IGame.WrongDescriptor.selector);
+        _operator(id, 1, head(2), d, path, roots[1], under, IGame.WrongState.selector);
+        _operator(id, 1, "", d, path, roots[1], under, IGame.WrongState.selector);
         layer[0] ^= 0x80;
-        _operator(id, 1, layer, d, path, roots[1], under, IGame.WrongDescriptor.selector);
+        _operator(id, 1, layer, d, path, roots[1], under, IGame.WrongState.selector);
         layer = wholeLayer(2);
-        _operator(id, 3, layer, d, path, roots[1], under, IGame.WrongIndex.selector);
-        _operator(id, type(uint32).max, layer, d, path, roots[1], under, IGame.WrongIndex.selector);
-        _operator(id, 0, layer, d, path, roots[1], under, IGame.BadOpening.selector);
+        // Beyond the path the index is not climbed.
+        _operator(id, 5, layer, d, path, roots[1], under, IGame.WrongIndex.selector);
+        _operator(id, type(uint32).max - 2, layer, d, path, roots[1], under, IGame.WrongIndex.selector);
+        _operator(id, 0, layer, d, path, roots[1], under, IGame.WrongState.selector);
+        _operator(id, 1, layer, d, path, roots[1], new bytes32[](33), IGame.WrongCount.selector);
+        // A node of the list is no root.
+        bytes32[] memory above = new bytes32[](1);
+        above[0] = under[1];
+        bytes32 inner = keccak256(abi.encodePacked(hex"01", roots[0], roots[1]));
+        bytes memory first = operatorBytes(2);
+        bytes32[] memory firstPath = Naive.path(operatorLeaves(2), 0);
+        _operator(id, 0, layer, first, firstPath, inner, above, IGame.BadOpening.selector);
         _operator(id, 1, layer, operatorBytes(2), path, roots[1], under, IGame.BadOpening.selector);
         _operator(id, 1, layer, "", path, roots[1], under, IGame.BadOpening.selector);
         _operator(id, 1, layer, d, under, roots[1], under, IGame.BadOpening.selector);
         _operator(id, 1, layer, d, none, roots[1], under, IGame.BadOpening.selector);
-        _operator(id, 1, layer, d, path, roots[0], under, IGame.BadOpening.selector);
-        _operator(id, 1, layer, d, path, roots[1], path, IGame.BadOpening.selector);
-        _operator(id, 1, layer, d, path, roots[1], new bytes32[](3), IGame.BadOpening.selector);
+        _operator(id, 1, layer, d, path, roots[0], under, IGame.WrongState.selector);
+        _operator(id, 1, layer, d, path, roots[1], path, IGame.WrongState.selector);
+        _operator(id, 1, layer, d, path, roots[1], new bytes32[](3), IGame.WrongState.selector);
         pickOperator(id, 1);
         same(tracks[id].place, 3, "the operator's index in the program");
     }
@@ -159,7 +168,7 @@ contract GuardsTest is Fixture {
     ) private {
         Track storage t = tracks[id];
         bytes memory data = abi.encodeCall(
-            game.pickOperator, (t.claimId, t.number, standing(id), t.seat, position, layer, d, path, root, under)
+            game.pickOperator, (t.claimId, t.number, seatedOn(id), position, layer, d, path, root, under)
         );
         refuse(CHALLENGER, data, why);
     }
@@ -210,7 +219,7 @@ contract GuardsTest is Fixture {
         bytes32[] siblings;
         uint8 element;
         bytes operator;
-        IGame.Witness witness;
+        Witness witness;
     }
 
     function _name(bytes32 id, Name memory n, bytes4 why) private {
@@ -218,7 +227,7 @@ contract GuardsTest is Fixture {
         IGame.Posted memory p = posts[t.claimId];
         bytes memory data = abi.encodeCall(
             game.name,
-            (p, t.number, standing(id), t.seat, n.tile, n.slot, n.siblings, n.element, n.operator, n.witness)
+            (p, t.number, seatedOn(id), t.list, n.tile, n.slot, n.siblings, n.element, n.operator, Packed.all(n.witness))
         );
         refuse(CHALLENGER, data, why);
     }
@@ -292,11 +301,11 @@ contract GuardsTest is Fixture {
         walk(id, 0, 0);
         for (uint256 i; i < 5; ++i) {
             Name memory n = _good(id, 0);
-            IGame.Witness memory w;
+            Witness memory w;
             if (i == 0) w.params.proof = new bytes32[](1);
             if (i == 1) w.a.rootPath = new bytes32[](1);
             if (i == 2) w.b.tiles = hex"00";
-            if (i == 3) w.b.indices = hex"00";
+            if (i == 3) w.b.indices = hex"00000000";
             if (i == 4) w.third.proof = new bytes32[](1);
             n.witness = w;
             _name(id, n, IGame.WitnessExtra.selector);
@@ -378,6 +387,7 @@ contract IllegalTest is Fixture {
         (t.claimId, t.challenger, t.phase, t.turnStart) = (claimId, CHALLENGER, Phase.LAYER_C, now_());
         (t.executorClock, t.challengerClock, t.node) = (100, 200, leaf);
         t.seat = IGame.Seat(0, now_(), uint128(stake));
+        (t.subject, t.bits) = (1, 4);
         t.scope = Model.layerLeaf(layer, operatorsRoot);
         check(id);
     }
@@ -389,7 +399,7 @@ contract IllegalTest is Fixture {
         bytes32 id = opened(layer, Model.operatorLeaf(d));
         Track storage t = tracks[id];
         bytes memory data = abi.encodeCall(
-            game.pick, (t.claimId, 0, standing(id), t.seat, 0, t.node, none, layer, d, none)
+            game.enter, (t.claimId, 0, seatedOn(id), 0, t.node, none, layer, d, none)
         );
         send(CHALLENGER, 0, data, why);
     }

@@ -7,6 +7,7 @@ import {Fixture} from "./Fixture.sol";
 import {Model} from "./Model.sol";
 import {Naive} from "./Naive.sol";
 import {Track} from "./Setting.sol";
+import {Witness} from "./Packed.sol";
 
 /// Whole matches, played to their verdicts.
 contract MatchTest is Fixture {
@@ -186,7 +187,7 @@ contract MatchTest is Fixture {
         bytes32 id = openMatch(postClaim());
         walk(id, 2, 0);
         revealTiles(id);
-        IGame.Witness memory w;
+        Witness memory w;
         refuse(CHALLENGER, nameCall(id, 81, w), IGame.PaddingHonest.selector);
         name(id, 80);
         won(id, false, false);

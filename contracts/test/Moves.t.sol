@@ -7,6 +7,7 @@ import {Fixture} from "./Fixture.sol";
 import {Model, Op} from "./Model.sol";
 import {Naive} from "./Naive.sol";
 import {Track} from "./Setting.sol";
+import {Witness} from "./Packed.sol";
 
 /// Who may move when: phases, states, senders, clocks.
 contract MovesTest is Fixture {
@@ -16,36 +17,43 @@ contract MovesTest is Fixture {
     function call(bytes32 id, uint256 move) private view returns (bytes memory) {
         Track storage t = tracks[id];
         IGame.Posted memory p = posts[t.claimId];
-        IGame.Standing memory s = standing(id);
-        bytes32 seat = seatHash(id);
-        IGame.Witness memory w;
+        IGame.Footing memory s = seatedOn(id);
         bytes32[] memory one = new bytes32[](1);
         one[0] = t.node;
-        if (move == 0) return abi.encodeCall(game.reveal, (t.claimId, t.number, s, seat, one));
+        if (move == 0) return abi.encodeCall(game.reveal, (t.claimId, t.number, shown(id), one));
         if (move == 1) {
-            return abi.encodeCall(game.pick, (t.claimId, t.number, s, t.seat, 0, t.node, none, "", "", none));
+            return abi.encodeCall(game.pick, (t.claimId, t.number, picked(id), 0, t.node, none));
         }
-        if (move == 2) return _subTrace(p, t.number, s, seat, one, "");
+        if (move == 2) return _subTrace(id, p, one);
         if (move == 3) {
-            return abi.encodeCall(game.pickOperator, (t.claimId, t.number, s, t.seat, 0, "", "", none, 0, none));
+            bytes memory layer = _layer(id);
+            return abi.encodeCall(game.pickOperator, (t.claimId, t.number, s, 0, layer, "", none, t.list, none));
         }
         if (move == 4) return revealTilesCall(id, new bytes(128));
-        if (move == 5) return abi.encodeCall(game.name, (p, t.number, s, t.seat, "", 0, none, 0, "", w));
-        if (move == 6) return abi.encodeCall(game.fold, (p, t.number, s, seat, "", "", w.a, w.third, ""));
-        if (move == 7) return abi.encodeCall(game.segment, (p, t.number, s, t.seat, "", "", 0, w));
+        if (move == 5) return abi.encodeCall(game.name, (p, t.number, s, t.list, "", 0, none, 0, "", ""));
+        if (move == 6) return _fold(id, p, s);
+        if (move == 7) return abi.encodeCall(game.segment, (p, t.number, s, t.list, "", "", 0, ""));
         return timeoutCall(id);
     }
 
-    function _subTrace(
-        IGame.Posted memory p,
-        uint64 number,
-        IGame.Standing memory s,
-        bytes32 seat,
-        bytes32[] memory roots,
-        bytes memory signature
-    ) private pure returns (bytes memory) {
-        bytes memory layer = abi.encodePacked(uint32(0), uint8(1), uint8(1), uint8(0), bytes32(0));
-        return abi.encodeCall(IGame.subTrace, (p, number, s, seat, layer, roots, signature));
+    /// The disputed layer while there is one.
+    function _layer(bytes32 id) private view returns (bytes memory) {
+        uint256 p = tracks[id].phase;
+        return wholeLayer(p == Phase.SUB_E || p == Phase.SUB_C ? tracks[id].place : 0);
+    }
+
+    function _subTrace(bytes32 id, IGame.Posted memory p, bytes32[] memory one) private view returns (bytes memory) {
+        Track storage t = tracks[id];
+        bytes memory layer = _layer(id);
+        bytes32[] memory roots = t.phase == Phase.SUB_E ? subRoots(t.place) : one;
+        if (t.phase != Phase.SUB_E) layer = abi.encodePacked(uint32(0), uint8(1), uint8(1), uint8(0), bytes32(0));
+        return abi.encodeCall(IGame.subTrace, (p, t.number, seatedOn(id), t.challenger, layer, roots, ""));
+    }
+
+    function _fold(bytes32 id, IGame.Posted memory p, IGame.Footing memory s) private view returns (bytes memory) {
+        Track storage t = tracks[id];
+        bytes memory d = t.phase == Phase.FOLD_E ? operatorBytes(t.place) : bytes("");
+        return abi.encodeCall(IGame.fold, (p, t.number, s, t.list, t.challenger, d, "", "", ""));
     }
 
     function refusal(address sender, bytes memory data) private returns (bytes4) {
@@ -91,13 +99,14 @@ contract MovesTest is Fixture {
     function _expected(bytes32 id, uint256 p, uint256 move) private view returns (bytes4) {
         Track storage t = tracks[id];
         // Which of the calls above give the current node.
-        bool known = move < 3 || move == 8 || (move == 3 && t.node == t.list) || (move == 6 && t.node == 0);
+        bool known = move < 2 || move == 8 || (move == 2 && t.phase == Phase.SUB_E)
+            || (move == 3 && t.phase == Phase.SUB_C) || (move == 6 && t.phase == Phase.FOLD_E);
         if (!known) return IGame.WrongState.selector;
         if (move == 8) return p < Phase.WON ? IGame.NotYet.selector : IGame.WrongPhase.selector;
         uint256[7] memory legal = [uint256(0x22), 0x66, 0x08, 0x10, 0, 0, 0x200];
         if (legal[move] >> p & 1 == 0) return IGame.WrongPhase.selector;
         if (move == 2 || move == 6) return IGame.NotYourMove.selector;
-        return move == 3 ? IGame.WrongDescriptor.selector : IGame.WrongCount.selector;
+        return move == 3 ? IGame.BadOpening.selector : IGame.WrongCount.selector;
     }
 
     function _advance(bytes32 id, uint256 operator) private forgetful {
@@ -125,7 +134,8 @@ contract MovesTest is Fixture {
             holds(why == IGame.WrongPhase.selector || why == IGame.WrongState.selector, "over");
         }
         // The claim's other match is overtaken.
-        refuse(EXECUTOR, revealCall(other, children(other)), IGame.ClaimClosed.selector);
+        // Moves that end nothing may go on; the bond goes back all the same.
+        reveal(other);
         wait(110);
         refuse(STRANGER, timeoutCall(other), IGame.ClaimClosed.selector);
         refuse(STRANGER, abi.encodeCall(game.finalise, (posts[claimId])), IGame.ClaimClosed.selector);
@@ -258,7 +268,7 @@ contract MovesTest is Fixture {
     function _segments(bytes32 id, int64[] memory sums) private {
         int64[] memory others = sumsOf(0, 73);
         (others[0], others[1]) = (others[0] + 1, others[1] - 1);
-        IGame.Witness memory w = witnessOf(0, 73, 0, 40);
+        Witness memory w = witnessOf(0, 73, 0, 40);
         refuse(CHALLENGER, segmentCall(id, others, 0, w), IGame.WrongState.selector);
         refuse(CHALLENGER, segmentCall(id, sums, 3, w), IGame.WrongIndex.selector);
         refuse(CHALLENGER, segmentCall(id, sums, type(uint32).max, w), IGame.WrongIndex.selector);
@@ -373,7 +383,7 @@ contract MovesTest is Fixture {
         timeout(lost);
         wait(1);
         refuse(STRANGER, timeoutCall(id), IGame.ClaimClosed.selector);
-        refuse(EXECUTOR, revealCall(id, children(id)), IGame.ClaimClosed.selector);
+        refuse(EXECUTOR, revealCall(id, children(id)), IGame.TooLate.selector);
         IGame.Refutation memory r = refutation(1, 0, "");
         refuse(STRANGER, refuteCall(claimId, r), IGame.ClaimClosed.selector);
         refuse(STRANGER, abi.encodeCall(game.commit, (claimId, 0)), IGame.ClaimClosed.selector);

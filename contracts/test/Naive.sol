@@ -2,6 +2,7 @@
 pragma solidity ^0.8.30;
 
 import {IGame} from "../sol/IGame.sol";
+import {Opened} from "./Packed.sol";
 
 /// SPEC 3 by its recursive definition, in memory: the twin that sol/Tree.sol is judged by. It calls nothing of it.
 /// What is heavy is public: compiled once for all tests, and its memory is free again afterwards. A call of
@@ -91,7 +92,7 @@ library Naive {
     function open(bytes memory data, bool[] memory known, bytes32[] memory rootPath)
         public
         pure
-        returns (IGame.Opened memory opened)
+        returns (Opened memory opened)
     {
         bytes32[] memory leaves = leavesOf(data);
         opened.rootPath = rootPath;

@@ -5,6 +5,7 @@ import {IGame} from "../sol/IGame.sol";
 import {Base} from "./Base.sol";
 import {Model, Op, Window} from "./Model.sol";
 import {Naive} from "./Naive.sol";
+import {Opened, Witness} from "./Packed.sol";
 
 /// A small program of eight operators in five layers (so three padding leaves), and an executor that says of its trace what
 /// a test wants.
@@ -284,7 +285,7 @@ abstract contract Program is Base {
         for (uint256 i; i < under.length; ++i) path[roots.length - 1 + i] = under[i];
     }
 
-    function recordOf(uint256 i, uint256 e) internal view returns (IGame.Opened memory) {
+    function recordOf(uint256 i, uint256 e) internal view returns (Opened memory) {
         Op memory o = op(i);
         bytes memory records = constants[o.params];
         bool[] memory known = new bool[]((records.length + 127) / 128);
@@ -292,13 +293,13 @@ abstract contract Program is Base {
         return Naive.open(records, known, new bytes32[](0));
     }
 
-    function witnessOf(uint256 i, uint256 e) internal view returns (IGame.Witness memory w) {
+    function witnessOf(uint256 i, uint256 e) internal view returns (Witness memory w) {
         w = witnessOf(i, e, 0, Model.terms(op(i)));
         w.params = recordOf(i, e);
     }
 
     /// What the terms from … to of an element need; without record.
-    function witnessOf(uint256 i, uint256 e, uint256 from, uint256 to) internal view returns (IGame.Witness memory w) {
+    function witnessOf(uint256 i, uint256 e, uint256 from, uint256 to) internal view returns (Witness memory w) {
         Op memory o = op(i);
         (uint256 layer,) = layerOf(i);
         if (to > Model.terms(o)) to = Model.terms(o);

@@ -8,6 +8,7 @@ import {Referee} from "../sol/Referee.sol";
 import {Base} from "./Base.sol";
 import {Model, Op, Window} from "./Model.sol";
 import {Naive} from "./Naive.sol";
+import {Opened, Witness, Packed} from "./Packed.sol";
 
 /// Operators drawn at random, judged by the model.
 contract RefereeTest is Base {
@@ -23,7 +24,9 @@ contract RefereeTest is Base {
         bytes32 trace;
         bytes32 list;
         bytes32 input;
-        IGame.Witness w;
+        Witness w;
+        /// Instead of it, if there is any.
+        bytes packed;
     }
 
     /// The layers of the trace, the operators of the layer, and the place of the operator in the program.
@@ -53,8 +56,8 @@ contract RefereeTest is Base {
         return IGame.Posted("job", address(0xe), c.trace, "output");
     }
 
-    function standing(Case memory c, uint256 word_) private pure returns (IGame.Standing memory) {
-        return IGame.Standing(word_, Model.operatorLeaf(c.operator), c.list);
+    function footing(uint256 word_) private pure returns (IGame.Footing memory) {
+        return IGame.Footing(word_, "seat");
     }
 
     /// Names the case's element, of which the claim says `value`.
@@ -63,12 +66,11 @@ contract RefereeTest is Base {
         bytes memory tile = noise(5, 128);
         Model.put(tile, c.e % (128 / size), c.op.outType, value);
         uint256 tiles = (Model.elements(c.op) * size + 127) / 128;
-        IGame.Standing memory s = standing(c, word(c, c.e / (128 / size), 0, tiles));
-        IGame.Seat memory seat;
+        IGame.Footing memory s = footing(word(c, c.e / (128 / size), 0, tiles));
         uint8 element = uint8(c.e % (128 / size));
         bytes32[] memory none;
         bytes memory call =
-            abi.encodeCall(IGame.name, (posted(c), 0, s, seat, tile, 0, none, element, c.operator, c.w));
+            abi.encodeCall(IGame.name, (posted(c), 0, s, c.list, tile, 0, none, element, c.operator, c.packed.length == 0 ? Packed.all(c.w) : c.packed));
         return ask(call, c);
     }
 
@@ -316,9 +318,9 @@ contract RefereeTest is Base {
         Case memory c = make(seed);
         c.op.split = 1 + uint32(pick(seed, 86, Model.terms(c.op)));
         finish(c, seed, 0, Model.terms(c.op));
-        IGame.Opened memory record = c.w.params;
-        IGame.Opened memory third = c.w.third;
-        IGame.Opened memory none;
+        Opened memory record = c.w.params;
+        Opened memory third = c.w.third;
+        Opened memory none;
         (c.w.params, c.w.third) = (none, none);
         uint256 k = Model.terms(c.op);
         bytes memory sums;
@@ -340,28 +342,24 @@ contract RefereeTest is Base {
         if (!ok) return;
         same(bytes32(_fold(c, sums, record, third, value ^ 1)), IGame.FoldMismatch.selector, "another value");
         bytes4 extra = c.op.thirdType == 0 ? IGame.WitnessExtra.selector : IGame.BadOpening.selector;
-        IGame.Opened memory bent = IGame.Opened(new bytes32[](9), third.indices, third.tiles, third.proof);
+        Opened memory bent = Opened(new bytes32[](9), third.indices, third.tiles, third.proof);
         same(bytes32(_fold(c, sums, record, bent, value)), bytes32(extra), "a third that is none");
         (c.w.third, c.w.params) = (third, none);
         if (c.op.thirdType == 0) c.w.third = record;
-        bytes memory segment = abi.encodeCall(IGame.segment, (posted(c), 0, _named(c, 0), seatOfNobody(), c.operator, sums, 0, c.w));
+        bytes memory segment = abi.encodeCall(IGame.segment, (posted(c), 0, _named(c, 0), c.list, c.operator, sums, 0, Packed.all(c.w)));
         (bool done, bytes memory why) = ask(segment, c);
         holds(!done && bytes4(why) == IGame.WitnessExtra.selector, "a segment reads no third");
     }
 
-    function seatOfNobody() private pure returns (IGame.Seat memory seat) {
-    }
-
-    function _named(Case memory c, int256 value) private pure returns (IGame.Standing memory) {
+    function _named(Case memory c, int256 value) private pure returns (IGame.Footing memory) {
         uint256 perTile = 128 / Model.size(c.op.outType);
-        return standing(c, word(c, c.e / perTile, c.e % perTile, uint32(int32(value))));
+        return footing(word(c, c.e / perTile, c.e % perTile, uint32(int32(value))));
     }
 
     function _segment(Case memory c, bytes memory sums, uint256 index) private view returns (bool) {
-        IGame.Standing memory s = _named(c, 0);
-        IGame.Seat memory seat;
+        IGame.Footing memory s = _named(c, 0);
         bytes memory call =
-            abi.encodeCall(IGame.segment, (posted(c), 0, s, seat, c.operator, sums, uint32(index), c.w));
+            abi.encodeCall(IGame.segment, (posted(c), 0, s, c.list, c.operator, sums, uint32(index), Packed.all(c.w)));
         (bool done, bytes memory answer) = ask(call, c);
         holds(done, "segment");
         return abi.decode(answer, (bool));
@@ -370,12 +368,12 @@ contract RefereeTest is Base {
     function _fold(
         Case memory c,
         bytes memory sums,
-        IGame.Opened memory record,
-        IGame.Opened memory third,
+        Opened memory record,
+        Opened memory third,
         int256 value
     ) private view returns (bytes4) {
-        IGame.Standing memory s = _named(c, value);
-        bytes memory call = abi.encodeCall(IGame.fold, (posted(c), 0, s, 0, c.operator, sums, record, third, ""));
+        IGame.Footing memory s = _named(c, value);
+        bytes memory call = abi.encodeCall(IGame.fold, (posted(c), 0, s, c.list, address(0), c.operator, sums, Packed.ending(record, third), ""));
         (bool done, bytes memory why) = ask(call, c);
         return done ? bytes4(0) : bytes4(why);
     }
@@ -395,7 +393,7 @@ contract RefereeTest is Base {
             Case memory c = make(seed);
             uint256 which = pick(seed, 200 + part, 4);
             if (which == 1 && c.op.bType == 0 || which == 3 && c.op.thirdType == 0) which = 0;
-            IGame.Opened memory o = which == 0 ? c.w.a : which == 1 ? c.w.b : which == 2 ? c.w.params : c.w.third;
+            Opened memory o = which == 0 ? c.w.a : which == 1 ? c.w.b : which == 2 ? c.w.params : c.w.third;
             bool altered = true;
             if (part == 0) _bit(o.tiles, seed, 210);
             else if (part == 1) _bit(o.indices, seed, 210);
@@ -414,7 +412,7 @@ contract RefereeTest is Base {
         c.w.a.tiles = bytes.concat(c.w.a.tiles, new bytes(128));
         refused(c, IGame.WrongCount.selector);
         c = make(3);
-        c.w.a.indices = bytes.concat(c.w.a.indices, hex"00");
+        c.w.a.indices = bytes.concat(c.w.a.indices, hex"00000001");
         refused(c, IGame.WrongCount.selector);
         c = make(3);
         (c.w.a.indices, c.w.a.tiles) = (new bytes(0), new bytes(0));
@@ -424,6 +422,28 @@ contract RefereeTest is Base {
         refused(c, IGame.WrongCount.selector);
         (c.w.a.indices, c.w.a.tiles) = (new bytes(4 * 192), new bytes(128 * 192));
         refused(c, IGame.BadOpening.selector);
+    }
+
+    /// Openings end where the bytes do.
+    function test_lengths() public view {
+        Case memory c = make(3);
+        bytes memory good = Packed.all(c.w);
+        c.packed = bytes.concat(good, hex"00");
+        refused(c, IGame.WrongLength.selector);
+        for (uint256 less = 1; less < good.length; less += less < 40 ? 1 : 97) {
+            bytes memory short = new bytes(good.length - less);
+            for (uint256 i; i < short.length; ++i) short[i] = good[i];
+            c.packed = short;
+            refused(c, IGame.WrongLength.selector);
+        }
+        // None at all are four that are empty, as these are.
+        c.packed = new bytes(24);
+        refused(c, IGame.WrongCount.selector);
+        c.packed = new bytes(23);
+        refused(c, IGame.WrongLength.selector);
+        Witness memory empty;
+        (c.packed, c.w) = ("", empty);
+        refused(c, IGame.WrongCount.selector);
     }
 
     /// A dot of two long rows, of which one tile is held back.
@@ -461,7 +481,7 @@ contract RefereeTest is Base {
         (c.op.bType, c.op.bKind) = (0, 0);
         finish(c, 1, 0, 600);
         refused(c, IGame.WitnessExtra.selector);
-        IGame.Opened memory none;
+        Opened memory none;
         c.w.b = none;
         (, int256 value) = right(c);
         (uint8 phase,) = judged(c, value);
@@ -505,7 +525,7 @@ contract RefereeTest is Base {
         c.operator[55] = 0;
         refused(c, IGame.WrongDescriptor.selector);
         c = rows();
-        IGame.Opened memory none;
+        Opened memory none;
         for (uint8 fold = 1; fold < 6; fold += fold == 1 ? 3 : 1) {
             c = rows();
             (c.op.fold, c.op.bType, c.op.bKind) = (fold, 0, 0);

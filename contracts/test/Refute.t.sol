@@ -7,6 +7,7 @@ import {Fixture} from "./Fixture.sol";
 import {Model} from "./Model.sol";
 import {Naive} from "./Naive.sol";
 import {Track} from "./Setting.sol";
+import {Packed, Witness} from "./Packed.sol";
 
 /// Refutations in one transaction, rewards, copies (PROTOCOL 4.6, 4.8).
 contract RefuteTest is Fixture {
@@ -144,9 +145,12 @@ contract RefuteTest is Fixture {
         _bad(id, r, IGame.BadOpening.selector);
         (r = refutation(1, 3, "")).element = 128;
         _bad(id, r, IGame.WrongIndex.selector);
-        (r = refutation(1, 3, "")).witness.b.proof = new bytes32[](1);
+        Witness memory w = witnessOf(1, 3);
+        w.b.proof = new bytes32[](1);
+        (r = refutation(1, 3, "")).witness = Packed.all(w);
         _bad(id, r, IGame.WitnessExtra.selector);
-        (r = refutation(1, 3, "")).witness.a.tiles[0] ^= 0x01;
+        (w = witnessOf(1, 3)).a.tiles[0] ^= 0x01;
+        (r = refutation(1, 3, "")).witness = Packed.all(w);
         _bad(id, r, IGame.BadOpening.selector);
         (r = refutation(1, 2, "")).witness = refutation(1, 3, "").witness;
         _bad(id, r, IGame.NoFault.selector);
@@ -220,7 +224,7 @@ contract RefuteTest is Fixture {
         reveal(one);
         send(STRANGER, refuteCall(id, refutation(1, 3, "")));
         _bad(id, refutation(1, 3, ""), IGame.ClaimClosed.selector);
-        refuse(EXECUTOR, revealCall(two, children(two)), IGame.ClaimClosed.selector);
+        reveal(two);
         reclaim(one);
         reclaim(two);
         same(game.owed(CHALLENGER), bond(), "bond");

@@ -27,6 +27,7 @@ struct Track {
     uint256 operators;
     uint256 element;
     uint256 subject;
+    uint256 bits;
     bytes32 node;
     bytes32 scope;
     bytes32 list;
@@ -198,7 +199,7 @@ abstract contract Setting is Program {
         Track storage t = tracks[id];
         (t.claimId, t.number, t.challenger) = (claimId, number, challenger);
         t.seat = IGame.Seat(commitment, now_(), uint128(bond()));
-        (t.phase, t.remaining) = (Phase.LAYER_E, 3);
+        (t.phase, t.remaining, t.subject, t.bits) = (Phase.LAYER_E, 3, LAYERS, revealBits());
         (t.turnStart, t.executorClock, t.challengerClock) = (now_(), 100, 200);
         (t.node, t.scope) = (posts[claimId].traceRoot, Naive.root(layersLeaves()));
         check(id);
@@ -217,7 +218,7 @@ abstract contract Setting is Program {
         Track storage t = tracks[id];
         w = t.phase | t.remaining << 8 | t.position << 16 | t.place << 48 | t.turnStart << 72;
         w |= t.executorClock << 112 | t.challengerClock << 144 | t.answers << 176 | t.operators << 184;
-        w |= t.element << 192 | t.subject << 200;
+        w |= t.element << 192 | t.subject << 200 | (t.phase == Phase.COMMITTED ? 0 : t.bits << 232);
     }
 
     function standing(bytes32 id) internal view returns (IGame.Standing memory) {
@@ -226,7 +227,28 @@ abstract contract Setting is Program {
 
     function seatHash(bytes32 id) internal view returns (bytes32) {
         Track storage t = tracks[id];
-        return keccak256(abi.encode(t.challenger, t.seat.commitment, t.seat.openedAt, t.seat.bond));
+        return keccak256(abi.encode(t.seat.commitment, t.seat.openedAt, t.seat.bond));
+    }
+
+    function groundHash(bytes32 id) internal view returns (bytes32) {
+        return keccak256(abi.encode(tracks[id].scope, tracks[id].list, seatHash(id)));
+    }
+
+    function contextHash(bytes32 id) internal view returns (bytes32) {
+        return keccak256(abi.encode(tracks[id].challenger, groundHash(id)));
+    }
+
+    /// What a reveal, a pick inside a tree, and the moves whose evidence gives the scope carry.
+    function shown(bytes32 id) internal view returns (IGame.Footing memory) {
+        return IGame.Footing(word(id), contextHash(id));
+    }
+
+    function picked(bytes32 id) internal view returns (IGame.Footing memory) {
+        return IGame.Footing(word(id), groundHash(id));
+    }
+
+    function seatedOn(bytes32 id) internal view returns (IGame.Footing memory) {
+        return IGame.Footing(word(id), seatHash(id));
     }
 
     function seated(bytes32 id) internal view returns (IGame.Seated memory) {
@@ -236,7 +258,7 @@ abstract contract Setting is Program {
 
     function stateHash(bytes32 id) internal view returns (bytes32) {
         Track storage t = tracks[id];
-        return keccak256(abi.encode(word(id), t.node, t.scope, t.list, seatHash(id)));
+        return keccak256(abi.encode(word(id), t.node, contextHash(id)));
     }
 
     /// The game's account of a match is the tests' own.

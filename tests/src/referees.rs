@@ -7,8 +7,8 @@ use narrows_bisection::referee::{Descriptor, View, combine, settle_fold, step};
 use narrows_bisection::refute::{point, refutation};
 use narrows_bisection::signature::sign;
 use narrows_bisection::{
-    Account, BlockTime, Call, ClaimId, ClaimedNodes, JobId, MatchState, Phase, Posted, Refusal, Seat, Trace,
-    WitnessSource, open_record,
+    Account, Call, ClaimId, ClaimedNodes, JobId, MatchState, Phase, Posted, Refusal, Trace, WitnessSource,
+    open_record,
 };
 use narrows_commitment::{Digest, TensorRoot, keccak};
 use narrows_contracts::{Chain as _, ChainError, EmbeddedChain};
@@ -97,21 +97,14 @@ impl<'a> Case<'a> {
     fn state(&self, phase: Phase, element: u64, subject: u32) -> MatchState {
         let in_tile = 128 / self.program.operator(self.index).dtype.bytes() as u64;
         MatchState {
-            phase,
-            remaining: 0,
             position: (element / in_tile) as u32,
             place: self.index.0,
-            turn_start: BlockTime(0),
-            executor_clock: 0,
-            challenger_clock: 0,
-            answers: 0,
             operators: self.program.layer(self.layer).count,
             element: (element % in_tile) as u8,
             subject,
-            node: Digest::default(),
             scope: self.descriptor.operator_leaf(),
             list: self.list,
-            seat: Digest::default(),
+            ..MatchState::idle(phase)
         }
     }
 
@@ -137,8 +130,8 @@ impl<'a> Case<'a> {
             let call = Call::Name {
                 posted: self.posted,
                 number: 0,
-                standing: state.standing(),
-                seat: Seat::default(),
+                footing: state.seated(),
+                list: self.list,
                 tile: tile.to_vec(),
                 slot: 0,
                 siblings: vec![],
@@ -172,8 +165,8 @@ impl<'a> Case<'a> {
                 let call = Call::Segment {
                     posted: self.posted,
                     number: 0,
-                    standing: state.standing(),
-                    seat: Seat::default(),
+                    footing: state.seated(),
+                    list: self.list,
                     operator: self.program.operator_bytes(self.index),
                     sums: sums.to_vec(),
                     index: segment,
@@ -203,8 +196,9 @@ impl<'a> Case<'a> {
             let call = Call::Fold {
                 posted: self.posted,
                 number: 0,
-                standing: self.state(Phase::FoldE, element, value as u32).standing(),
-                seat: Digest::default(),
+                footing: self.state(Phase::FoldE, element, value as u32).seated(),
+                list: self.list,
+                challenger: Account::default(),
                 operator: self.program.operator_bytes(self.index),
                 sums: sums.clone(),
                 params: Box::new(params.clone()),

@@ -62,13 +62,13 @@ fn attack_13_a_later_fault_is_no_fault() {
         let nodes = ClaimedNodes::default();
         let source = WitnessSource { program: &program, trace: &claimed, claimed: &nodes, list: None };
         let honest_witness = source.witness(OperatorIndex(4), 7, None);
-        let Call::Name { posted, number, standing, seat, tile, slot, siblings, element, operator, .. } = call
+        let Call::Name { posted, number, footing, list, tile, slot, siblings, element, operator, .. } = call
         else {
             panic!("a name");
         };
         let witness = Box::new(honest_witness);
         let call =
-            Call::Name { posted, number, standing, seat, tile, slot, siblings, element, operator, witness };
+            Call::Name { posted, number, footing, list, tile, slot, siblings, element, operator, witness };
         arena.act(&mut one, CHALLENGER, call).expect("a legal move");
         assert_eq!(arena.state(one.id).phase, Phase::Lost);
         // The claim still falls to whoever names the first.

@@ -60,26 +60,24 @@ struct Crafted {
     layers: Tree,
     tensor: Tree,
     tiles: Vec<Tile>,
-    bits: u8,
 }
 
 impl Crafted {
     fn respond(&self, follower: &Follower) -> Option<Call> {
         let state = follower.state();
-        let (claim, number, standing, seat) =
-            (follower.claim(), follower.number(), state.standing(), state.seat);
+        let (claim, number, footing) = (follower.claim(), follower.number(), state.shown());
         let tree = if state.phase == Phase::LayerE { &self.layers } else { &self.tensor };
         match state.phase {
             Phase::LayerE | Phase::TileE => {
-                let bits = state.levels(self.bits);
+                let bits = state.levels();
                 let nodes = tree.descendants(state.remaining.into(), state.position.into(), bits.into());
-                Some(Call::Reveal { claim, number, standing, seat, nodes })
+                Some(Call::Reveal { claim, number, footing, nodes })
             }
             Phase::DataE => {
                 let first = (state.position << state.remaining) as usize;
                 let tiles = self.tiles[first..].iter().take(state.real_tiles() as usize);
                 let tiles = tiles.flatten().copied().collect();
-                Some(Call::RevealTiles { claim, number, standing, seat, tiles })
+                Some(Call::RevealTiles { claim, number, footing, tiles })
             }
             _ => None,
         }
@@ -104,8 +102,7 @@ fn claim_crafted(
     let job = arena.job(truth.input());
     let (root, path) = (TraceRoot(layers.root()), layers.path(count - 1));
     let claim = arena.claim_root(EXECUTOR, job, root, truth.output(), path);
-    let bits = arena.program.header().reveal_bits;
-    (claim, Crafted { layers, tensor, tiles, bits })
+    (claim, Crafted { layers, tensor, tiles })
 }
 
 fn tiles_of(bytes: &[u8], count: u64) -> Vec<Tile> {
@@ -190,7 +187,7 @@ fn attack_05_a_padding_node_of_a_tensor_refutes() {
     let job = arena.job(truth.input());
     let layers = Tree::new(vec![tensor.root(), truth.tree().node(0, 1)]);
     let claim = arena.claim_root(EXECUTOR, job, TraceRoot(layers.root()), truth.output(), layers.path(1));
-    let crafted = Crafted { layers, tensor, tiles: vec![], bits: program.header().reveal_bits };
+    let crafted = Crafted { layers, tensor, tiles: vec![] };
     let mut one = arena.open(&claim);
     let outcome = arena.play(&mut one, &mut |f: &Follower| crafted.respond(f), &mut honest(&program, &truth));
     assert!(outcome.won());
@@ -210,14 +207,10 @@ fn attack_05_honest_padding_is_no_ground() {
         let call = Call::Pick {
             claim: claim.id,
             number: 0,
-            standing: one.follower.standing(),
-            seat: one.follower.seated().seat,
+            footing: one.follower.state().picked(),
             child,
             node: padding(0),
             siblings: path,
-            layer: vec![],
-            operator: vec![],
-            path: vec![],
         };
         assert_eq!(arena.send(CHALLENGER, NOTHING, call), Err(Refusal::PaddingHonest), "child {child}");
     }
@@ -231,9 +224,9 @@ fn attack_05_children_of_a_wrong_number_or_kind_are_refused() {
     let job = arena.job(truth.input());
     let claim = arena.claim(job, &truth);
     let one = arena.open(&claim);
-    let (standing, seat) = (one.follower.standing(), one.follower.state().seat);
+    let footing = one.follower.state().shown();
     let mut reveal = |nodes: Vec<Digest>| {
-        let call = Call::Reveal { claim: claim.id, number: 0, standing, seat, nodes };
+        let call = Call::Reveal { claim: claim.id, number: 0, footing, nodes };
         arena.send(EXECUTOR, NOTHING, call).map(|_| ())
     };
     for bits in [0, 1, 2] {
@@ -274,8 +267,8 @@ fn attack_09_a_node_is_no_tile_and_a_tile_no_node() {
             state.phase == Phase::DataE
         });
     assert_eq!(reached.state.phase, Phase::DataE);
-    let (standing, seat) = (reached.state.standing(), reached.state.seat);
-    let reveal = |tiles: Vec<u8>| Call::RevealTiles { claim: claim.id, number: 0, standing, seat, tiles };
+    let footing = reached.state.shown();
+    let reveal = |tiles: Vec<u8>| Call::RevealTiles { claim: claim.id, number: 0, footing, tiles };
     for bytes in [tile.to_vec(), [tile; 2].concat(), [tile; 3].concat()] {
         assert_eq!(arena.send(EXECUTOR, NOTHING, reveal(bytes)), Err(Refusal::WrongState));
     }

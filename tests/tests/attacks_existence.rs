@@ -126,7 +126,7 @@ fn attack_07_a_pick_of_what_does_not_exist_is_refused() {
     let job = arena.job(truth.input());
     let claim = arena.claim(job, &truth);
     let one = arena.open(&claim);
-    let (standing, seat) = (one.follower.standing(), one.follower.seated().seat);
+    let footing = one.follower.state().seated();
     let operator = |index| program.operator_bytes(OperatorIndex(index));
     let head = |index| program.layer(LayerIndex(index)).head();
     let path = |index| program.layers_tree().path(index);
@@ -134,20 +134,19 @@ fn attack_07_a_pick_of_what_does_not_exist_is_refused() {
         let at = u64::from(child % 8);
         let (node, siblings) = (truth.tree().node(0, at), truth.tree().path(at));
         let claim = claim.id;
-        let call =
-            Call::Pick { claim, number: 0, standing, seat, child, node, siblings, layer, operator, path };
+        let call = Call::Enter { claim, number: 0, footing, child, node, siblings, layer, operator, path };
         arena.send(CHALLENGER, NOTHING, call).map(|_| ())
     };
     assert_eq!(send(8, head(0), operator(0), path(0)), Err(Refusal::WrongCount));
     assert_eq!(send(u32::MAX, head(0), operator(0), path(0)), Err(Refusal::WrongCount));
-    assert_eq!(send(1, head(0), operator(1), path(1)), Err(Refusal::BadOpening), "another layer's head");
-    assert_eq!(send(1, head(1), operator(0), path(1)), Err(Refusal::BadOpening), "another operator");
-    assert_eq!(send(1, head(1), operator(1), path(0)), Err(Refusal::BadOpening), "another layer's path");
+    assert_eq!(send(1, head(0), operator(1), path(1)), Err(Refusal::WrongState), "another layer's head");
+    assert_eq!(send(1, head(1), operator(0), path(1)), Err(Refusal::WrongState), "another operator");
+    assert_eq!(send(1, head(1), operator(1), path(0)), Err(Refusal::WrongState), "another layer's path");
     let short = operator(1)[..operator(1).len() - 1].to_vec();
     assert_eq!(send(1, head(1), short, path(1)), Err(Refusal::WrongLength));
     assert_eq!(send(1, head(1), vec![], path(1)), Err(Refusal::WrongLength));
     assert_eq!(send(1, vec![], operator(1), path(1)), Err(Refusal::WrongLength));
-    let unopened = [Err(Refusal::BadOpening), Err(Refusal::WrongLength)];
+    let unopened = [Err(Refusal::WrongState), Err(Refusal::WrongLength)];
     for bit in (0..operator(1).len() * 8).step_by(7) {
         let mut bent = operator(1);
         bent[bit / 8] ^= 1 << (bit % 8);

@@ -162,15 +162,14 @@ async fn attack_33_a_chain_full_of_rubbish_stops_no_honest_node() {
     let mut follower = Follower::new(&program, &chain.parameters(), receipt.time, said, &receipt.events[0])
         .expect("a match");
     let nodes: Vec<Digest> = (0..4).map(|i| tree.node(0, i)).collect();
-    let (number, standing, seat) = (follower.number(), follower.standing(), follower.state().seat);
-    let receipt = send(&mut chain, CHALLENGER, Wei(0), Call::Reveal { claim, number, standing, seat, nodes });
+    let (number, footing) = (follower.number(), follower.state().shown());
+    let receipt = send(&mut chain, CHALLENGER, Wei(0), Call::Reveal { claim, number, footing, nodes });
     receipt.events.iter().for_each(|event| follower.observe(&program, event));
     let layer = program.layer(narrows_program::LayerIndex(2));
-    let call = Call::Pick {
+    let call = Call::Enter {
         claim,
         number,
-        standing: follower.standing(),
-        seat: follower.seated().seat,
+        footing: follower.state().seated(),
         child: 2,
         node: tree.node(0, 2),
         siblings: tree.path(2),

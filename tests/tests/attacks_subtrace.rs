@@ -166,7 +166,7 @@ fn attack_06_a_sub_trace_must_give_the_claimed_leaf() {
             let last = layer.len() - 1;
             layer[last] ^= 1;
         }
-        assert_eq!(arena.act(&mut one, EXECUTOR, call), Err(Refusal::WrongDescriptor));
+        assert_eq!(arena.act(&mut one, EXECUTOR, call), Err(Refusal::WrongState));
         arena.act(&mut one, EXECUTOR, good).expect("its own sub-trace");
     }
 }

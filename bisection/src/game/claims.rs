@@ -54,6 +54,17 @@ impl Claim {
         (now >= self.window_end && self.open_matches == 0) || now >= self.hard_end
     }
 
+    /// Refuses a verdict that no longer counts: the claim has ended, or is to be final whatever is being played.
+    pub(super) fn playable(&self, now: BlockTime) -> Result<(), Refusal> {
+        if self.status != ClaimStatus::Pending {
+            return Err(Refusal::ClaimClosed);
+        }
+        if now >= self.hard_end {
+            return Err(Refusal::ClaimClosed);
+        }
+        Ok(())
+    }
+
     /// Whether it may still be refuted at once: Pending and not finalisable.
     pub(super) fn is_open(&self, now: BlockTime) -> bool {
         self.status == ClaimStatus::Pending && !self.is_finalisable(now)

@@ -2,7 +2,7 @@
 
 use narrows_commitment::{Digest, Domain, LayersRoot, ProgramRoot, TensorRoot, TraceRoot, keccak, tagged};
 
-use crate::{Account, BlockTime, ClaimId, JobId, MatchId, Parameters, Point, Posted, Seated};
+use crate::{Account, BlockTime, ClaimId, JobId, MatchId, Parameters, Point, Posted, Seat};
 
 /// The domain byte of a statement of partial values.
 const STATEMENT: u8 = 7;
@@ -96,11 +96,10 @@ pub fn match_id(claim: ClaimId, index: u64) -> MatchId {
     MatchId(keccak(&[claim.0.0, number(index)].concat()))
 }
 
-/// keccak(challenger, commitment, openedAt, bond).
+/// keccak(commitment, openedAt, bond).
 #[must_use]
-pub fn seat(seated: &Seated) -> Digest {
-    let Seated { challenger, seat } = seated;
-    let words = [account(*challenger), seat.commitment.0, number(seat.opened_at.0), number(seat.bond.0)];
+pub fn seat(seat: &Seat) -> Digest {
+    let words = [seat.commitment.0, number(seat.opened_at.0), number(seat.bond.0)];
     keccak(&words.concat())
 }
 

@@ -4,7 +4,7 @@ use narrows_commitment::Digest;
 
 use crate::{
     Block, BlockTime, Call, ClaimId, Event, MatchId, MatchState, Parameters, Phase, Posted, Refusal, Seat,
-    Seated, Side, Wei, state_hash,
+    Seated, Side, Wei,
 };
 
 use super::moves::{self, By, Table};
@@ -69,16 +69,13 @@ impl Game {
         }
         let challenger = message.sender;
         let seated = Seated { challenger, seat: Seat { commitment, opened_at: message.block.time, bond } };
-        let depth = program.layers_depth();
+        let (layers, bits) = (program.header.layers, program.header.reveal_bits);
         let state = MatchState {
-            phase: if depth == 0 { Phase::LayerC } else { Phase::LayerE },
-            remaining: u8::try_from(depth).expect("a tree of 2^20 layers has 20 levels"),
-            turn_start: message.block.time,
-            executor_clock: self.parameters.executor_clock_seconds,
-            challenger_clock: self.parameters.challenger_clock_seconds,
             node: posted.trace_root.0,
             scope: program.layers_root.0,
-            ..idle(Phase::LayerE, &seated)
+            challenger,
+            seat: ids::seat(&seated.seat),
+            ..MatchState::start(layers, bits, &self.parameters, message.block.time)
         };
         self.money.stake(bond);
         self.claim_mut(claim_id).open_matches += 1;
@@ -99,7 +96,8 @@ impl Game {
         let challenger = message.sender;
         let seat = Seat { commitment, opened_at: message.block.time, bond: Wei(0) };
         let seated = Seated { challenger, seat };
-        let (_, number) = self.seat(id, seated, idle(Phase::Committed, &seated));
+        let state = MatchState { challenger, seat: ids::seat(&seat), ..MatchState::idle(Phase::Committed) };
+        let (_, number) = self.seat(id, seated, state);
         Ok(vec![Event::Committed { claim: id, challenger, number, commitment }])
     }
 
@@ -118,8 +116,7 @@ impl Game {
         let carried = self.carried(message.sender, call).ok_or(Refusal::WrongPhase)?;
         let id = ids::match_id(carried.claim, carried.number);
         let this = *self.matches.get(&id).ok_or(Refusal::UnknownMatch)?;
-        let node = carried.node?;
-        if state_hash(carried.standing, node, carried.seat) != this.state.hash() {
+        if carried.state? != this.state.hash() {
             return Err(Refusal::WrongState);
         }
         Ok((id, this))
@@ -133,11 +130,8 @@ impl Game {
         let side = this.state.phase.turn().filter(|_| rule.phases.contains(&this.state.phase));
         let side = side.ok_or(Refusal::WrongPhase)?;
         let claim = &self.claims[&this.claim];
-        if claim.status != ClaimStatus::Pending {
-            return Err(Refusal::ClaimClosed);
-        }
-        if now >= claim.hard_end {
-            return Err(Refusal::ClaimClosed);
+        if rule.ends {
+            claim.playable(now)?;
         }
         if rule.by == By::ExecutorUnsigned && message.sender != claim.posted.executor {
             return Err(Refusal::NotYourMove);
@@ -198,26 +192,5 @@ impl Game {
         self.matches.insert(id, Match { state, ..this });
         self.money.owe(this.seated.challenger, this.seated.seat.bond);
         Ok(vec![Event::Reclaimed { match_id: id }])
-    }
-}
-
-/// A state that says nothing but its phase and seat.
-fn idle(phase: Phase, seated: &Seated) -> MatchState {
-    MatchState {
-        phase,
-        remaining: 0,
-        position: 0,
-        place: 0,
-        turn_start: BlockTime(0),
-        executor_clock: 0,
-        challenger_clock: 0,
-        answers: 0,
-        operators: 0,
-        element: 0,
-        subject: 0,
-        node: Digest::default(),
-        scope: Digest::default(),
-        list: Digest::default(),
-        seat: ids::seat(seated),
     }
 }

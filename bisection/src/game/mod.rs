@@ -133,6 +133,7 @@ impl Game {
             Call::Commit { claim, commitment } => self.commit(message, *claim, *commitment),
             Call::Reveal { .. }
             | Call::Pick { .. }
+            | Call::Enter { .. }
             | Call::SubTrace { .. }
             | Call::PickOperator { .. }
             | Call::RevealTiles { .. }

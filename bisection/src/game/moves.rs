@@ -1,12 +1,13 @@
 //! The transition table (PROTOCOL 4.2–4.4): who may move in which phase, and one function a move.
 
-use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tile, Tree, padding, verify_path};
+use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tile, Tree, depth_for, padding, verify_path};
 
 use crate::referee::{self, Descriptor, View};
 use crate::{
     Call, ClaimId, Event, MatchId, MatchState, Opened, Phase, Point, Refusal, Side, Witness, signature,
 };
 
+use super::evidence::layer_leaf;
 use super::layer::Head;
 use super::{Claim, Game, Job, Registered, ids};
 
@@ -30,6 +31,9 @@ pub(super) struct Rule {
     pub answers: bool,
     /// Whether it is the timeout, which is legal when moves no longer are.
     pub ends_turn: bool,
+    /// Whether it is judged by the claim, and so refused once that has ended: what may end in a verdict, and the statement of
+    /// partial values. A padding pick is one too, which its guard finds out.
+    pub ends: bool,
 }
 
 /// The row of `call`; no phase at all for a call that is no move.
@@ -39,19 +43,21 @@ pub(super) fn rule(call: &Call) -> Rule {
         [] => By::ExecutorUnsigned,
         _ => By::ExecutorSigned,
     };
-    let row = |phases, by, answers| Rule { phases, by, answers, ends_turn: false };
+    let row = |phases, by, answers| Rule { phases, by, answers, ends_turn: false, ends: false };
+    let last = |phases, by, answers| Rule { ends: true, ..row(phases, by, answers) };
     match call {
         Call::Reveal { .. } => row(&[LayerE, TileE], By::Anyone, true),
         Call::Pick { .. } => row(&[LayerC, TileC, LayerE, TileE], By::Challenger, false),
+        Call::Enter { .. } => row(&[LayerC, LayerE], By::Challenger, false),
         Call::SubTrace { signature, .. } => row(&[SubE], executor(signature), true),
         Call::PickOperator { .. } => row(&[SubC], By::Challenger, false),
         Call::RevealTiles { .. } => row(&[DataE], By::Anyone, true),
-        Call::Name { .. } => row(&[Name, DataE], By::Challenger, false),
-        Call::Fold { signature, .. } => row(&[FoldE], executor(signature), true),
-        Call::Segment { .. } => row(&[Seg], By::Challenger, false),
+        Call::Name { .. } => last(&[Name, DataE], By::Challenger, false),
+        Call::Fold { signature, .. } => last(&[FoldE], executor(signature), true),
+        Call::Segment { .. } => last(&[Seg], By::Challenger, false),
         Call::Timeout { .. } => {
             let phases = &[LayerE, LayerC, SubE, SubC, TileE, TileC, DataE, Name, FoldE, Seg];
-            Rule { phases, by: By::Anyone, answers: false, ends_turn: true }
+            Rule { ends_turn: true, ..last(phases, By::Anyone, false) }
         }
         _ => row(&[], By::Anyone, false),
     }
@@ -98,8 +104,9 @@ impl Table<'_> {
     pub fn play(&self, call: &Call) -> Judged {
         match call {
             Call::Reveal { nodes, .. } => self.reveal(nodes),
-            Call::Pick { child, node, siblings, layer, operator, path, .. } => {
-                self.pick(*child, *node, siblings, &Entry { layer, operator, path })
+            Call::Pick { child, node, siblings, .. } => self.pick(*child, *node, siblings),
+            Call::Enter { child, node, siblings, layer, operator, path, .. } => {
+                self.enter(*child, *node, siblings, &Entry { layer, operator, path })
             }
             Call::SubTrace { layer, roots, signature, .. } => self.sub_trace(layer, roots, signature),
             Call::PickOperator { position, layer, operator, operator_path, root, root_path, .. } => {
@@ -123,7 +130,7 @@ impl Table<'_> {
 
     /// LAYER_E, TILE_E: the descendants of the current node.
     fn reveal(&self, nodes: &[Digest]) -> Judged {
-        if nodes.len() != 1 << self.levels() {
+        if nodes.len() != 1 << self.state.levels() {
             return Err(Refusal::WrongCount);
         }
         let phase = if self.state.phase == Phase::LayerE { Phase::LayerC } else { Phase::TileC };
@@ -131,64 +138,68 @@ impl Table<'_> {
         Next::shown(next, Event::Revealed { match_id: self.id, word: next.word(), nodes: nodes.to_vec() })
     }
 
-    /// LAYER_C, TILE_C, and the E phases before them: the first descendant that differs.
-    fn pick(&self, child: u32, node: Digest, siblings: &[Digest], entry: &Entry<'_>) -> Judged {
-        let levels = self.levels();
+    /// LAYER_C, TILE_C, and the E phases before them: the first descendant that differs, if it is no layer.
+    fn pick(&self, child: u32, node: Digest, siblings: &[Digest]) -> Judged {
+        let at = MatchState { node, ..self.descend(child, siblings)? };
+        let in_layers = matches!(at.phase, Phase::LayerE | Phase::LayerC);
+        let next = if begins_beyond(at.position, at.remaining, at.subject) {
+            if node == padding(u32::from(at.remaining)) {
+                return Err(Refusal::PaddingHonest);
+            }
+            self.claim.playable(self.state.turn_start)?;
+            MatchState { phase: Phase::Won, ..at }
+        } else if !in_layers {
+            MatchState { phase: tile_phase(at.remaining), ..at }
+        } else if at.remaining > 0 {
+            MatchState { phase: Phase::LayerE, ..at }
+        } else {
+            // Of a layer the program has to be shown.
+            return Err(Refusal::WrongLength);
+        };
+        Next::shown(next, Event::Picked { match_id: self.id, word: next.word(), node })
+    }
+
+    /// LAYER_C, and LAYER_E before it: the first layer that differs. That it stands under the program's root is known from the
+    /// state; that it does so at its depth is not.
+    fn enter(&self, child: u32, node: Digest, siblings: &[Digest], entry: &Entry<'_>) -> Judged {
+        let at = MatchState { node, ..self.descend(child, siblings)? };
+        if at.remaining > 0 {
+            return Err(Refusal::WitnessExtra);
+        }
+        if entry.path.len() != depth_for(at.subject.into()) as usize {
+            return Err(Refusal::BadOpening);
+        }
+        let head = Head::parse(entry.layer).ok_or(Refusal::WrongLength)?;
+        let at = MatchState { operators: head.count, ..at };
+        let next = match Descriptor::decode(entry.operator).filter(|_| head.count == 1) {
+            Some(operator) => enter_operator(at, head.first, &operator, node)?,
+            None => {
+                let scope = layer_leaf(entry.layer, entry.operator)?;
+                MatchState { phase: Phase::SubE, place: at.position, scope, ..at }
+            }
+        };
+        Next::shown(next, Event::Picked { match_id: self.id, word: next.word(), node })
+    }
+
+    /// The state at descendant `child` of the current node, k levels below it; phase and node stay.
+    fn descend(&self, child: u32, siblings: &[Digest]) -> Result<MatchState, Refusal> {
+        let levels = self.state.levels();
         if siblings.len() != usize::from(levels) {
             return Err(Refusal::WrongCount);
         }
         if child >> levels != 0 {
             return Err(Refusal::WrongCount);
         }
-        let in_layers = matches!(self.state.phase, Phase::LayerE | Phase::LayerC);
-        let leaves = if in_layers { self.program().header.layers } else { self.state.subject };
         let remaining = self.state.remaining - levels;
         let position = (u64::from(self.state.position) << levels) + u64::from(child);
         let position =
             u32::try_from(position).expect("the node before it is above one of fewer than 2^32 leaves");
-        let at = MatchState { remaining, position, node, ..self.state };
-        let next = if begins_beyond(position, remaining, leaves) {
-            if node == padding(u32::from(remaining)) {
-                return Err(Refusal::PaddingHonest);
-            }
-            MatchState { phase: Phase::Won, ..at }
-        } else if !in_layers || remaining > 0 {
-            if !entry.is_empty() {
-                return Err(Refusal::WitnessExtra);
-            }
-            MatchState { phase: if in_layers { Phase::LayerE } else { tile_phase(remaining) }, ..at }
-        } else {
-            self.enter_layer(at, entry)?
-        };
-        let siblings = siblings.to_vec();
-        Next::shown(next, Event::Picked { match_id: self.id, word: next.word(), child, node, siblings })
-    }
-
-    /// The pick that reaches a layer's leaf: the dispute goes on in its sub-trace, or in its only operator's output.
-    fn enter_layer(&self, at: MatchState, entry: &Entry<'_>) -> Result<MatchState, Refusal> {
-        let head = Head::parse(entry.layer).ok_or(Refusal::WrongLength)?;
-        let only = match head.count {
-            1 => Some(Descriptor::decode(entry.operator).ok_or(Refusal::WrongLength)?),
-            _ => None,
-        };
-        let operators_root = match only {
-            Some(operator) => operator.operator_leaf(),
-            None => Digest(entry.operator.try_into().map_err(|_| Refusal::WrongLength)?),
-        };
-        let leaf = head.leaf(operators_root);
-        let depth = self.program().layers_depth();
-        verify_path(&self.state.scope, depth, at.position.into(), leaf, entry.path)
-            .map_err(|_| Refusal::BadOpening)?;
-        let at = MatchState { operators: head.count, ..at };
-        match only {
-            Some(operator) => enter_operator(at, head.first, &operator, at.node),
-            None => Ok(MatchState { phase: Phase::SubE, place: at.position, scope: leaf, ..at }),
-        }
+        Ok(MatchState { remaining, position, ..self.state })
     }
 
     /// SUB_E: the executor's statement of its operators' outputs, of which the exported ones are the claimed leaf.
     fn sub_trace(&self, layer: &[u8], roots: &[TensorRoot], signature: &[u8]) -> Judged {
-        let (head, _) = self.the_layer(layer)?;
+        let (head, _) = Head::parse_whole(layer).ok_or(Refusal::WrongCount)?;
         if roots.len() != usize::from(head.count) {
             return Err(Refusal::WrongCount);
         }
@@ -207,14 +218,18 @@ impl Table<'_> {
         root: TensorRoot,
         root_path: &[Digest],
     ) -> Judged {
-        let (head, operators_root) = self.the_layer(entry.layer)?;
-        if position >= u32::from(head.count) {
+        if position >= u32::from(self.state.operators) {
             return Err(Refusal::WrongIndex);
         }
+        let (head, operators_root) =
+            Head::parse_whole(entry.layer).expect("what has the scope's hash is the layer that was entered");
         let (depth, at) = (head.depth(), u64::from(position));
         let leaf = referee::operator_leaf(entry.operator);
         verify_path(&operators_root, depth, at, leaf, entry.path).map_err(|_| Refusal::BadOpening)?;
-        verify_path(&self.state.list, depth, at, root.0, root_path).map_err(|_| Refusal::BadOpening)?;
+        // That they lead to the list is known from the state.
+        if root_path.len() != depth as usize {
+            return Err(Refusal::BadOpening);
+        }
         // What has another length stands in no legal program.
         let operator = Descriptor::decode(entry.operator).ok_or(Refusal::WrongDescriptor)?;
         let next = enter_operator(self.state, head.first.wrapping_add(position), &operator, root.0)?;
@@ -248,7 +263,7 @@ impl Table<'_> {
         if u64::from(slot) >= self.state.real_tiles() {
             return Err(Refusal::WrongIndex);
         }
-        let operator = self.the_operator(operator)?;
+        let operator = the_operator(operator);
         let in_tile = TILE_BYTES / operator.element_bytes();
         if usize::from(element) >= in_tile {
             return Err(Refusal::WrongIndex);
@@ -291,7 +306,7 @@ impl Table<'_> {
         third: &Opened,
         signature: &[u8],
     ) -> Judged {
-        let operator = self.the_operator(operator)?;
+        let operator = the_operator(operator);
         if sums.len() as u64 != operator.segments() {
             return Err(Refusal::WrongCount);
         }
@@ -309,7 +324,7 @@ impl Table<'_> {
 
     /// SEG: one partial value, recomputed.
     fn segment(&self, operator: &[u8], sums: &[i64], index: u32, witness: &Witness) -> Judged {
-        let operator = self.the_operator(operator)?;
+        let operator = the_operator(operator);
         let stated = usize::try_from(index).ok().and_then(|index| sums.get(index));
         let stated = *stated.ok_or(Refusal::WrongIndex)?;
         let e = self.state.named_element(operator.element_bytes()).0;
@@ -334,23 +349,6 @@ impl Table<'_> {
         self.game.program_of(self.job)
     }
 
-    /// Levels that a reveal or a pick covers, k.
-    fn levels(&self) -> u8 {
-        self.state.levels(self.program().header.reveal_bits)
-    }
-
-    /// The disputed layer's head and operators root.
-    fn the_layer<'b>(&self, layer: &'b [u8]) -> Result<(Head<'b>, Digest), Refusal> {
-        let layer = Head::parse_whole(layer).filter(|(head, root)| head.leaf(*root) == self.state.scope);
-        layer.ok_or(Refusal::WrongDescriptor)
-    }
-
-    /// The disputed operator.
-    fn the_operator(&self, operator: &[u8]) -> Result<Descriptor, Refusal> {
-        let operator = Descriptor::decode(operator).filter(|o| o.operator_leaf() == self.state.scope);
-        operator.ok_or(Refusal::WrongDescriptor)
-    }
-
     /// Whether a statement counts: sent by the executor itself, which is known by now, or signed by it.
     fn signed(&self, digest: Digest, given: &[u8]) -> Result<(), Refusal> {
         if given.is_empty() || signature::recover(digest, given) == Some(self.claim.posted.executor) {
@@ -370,17 +368,16 @@ impl Table<'_> {
     }
 }
 
+/// The disputed operator: its leaf is the state's scope, as was found when the state was compared.
+fn the_operator(operator: &[u8]) -> Descriptor {
+    Descriptor::decode(operator).expect("what has the scope's hash is the operator that was entered")
+}
+
 /// What a pick that reaches an operator shows of the program.
 struct Entry<'a> {
     layer: &'a [u8],
     operator: &'a [u8],
     path: &'a [Digest],
-}
-
-impl Entry<'_> {
-    fn is_empty(&self) -> bool {
-        self.layer.is_empty() && self.operator.is_empty() && self.path.is_empty()
-    }
 }
 
 /// The dispute goes on in the output, of root `node`, of the operator at `index` in the program.

@@ -3,8 +3,9 @@
 use narrows_commitment::{Digest, TILE_BYTES, Tile, keccak, tile_leaf};
 
 use crate::referee::{climb, leads, little_endian};
-use crate::{Account, BlockTime, ClaimId, Event, Point, Posted, Refusal, Seat, Seated, Standing, state_hash};
+use crate::{Account, BlockTime, ClaimId, Event, Point, Posted, Refusal, Seat, Standing};
 
+use super::evidence::whole;
 use super::{ClaimStatus, Game, Message, ids};
 
 /// The lowest commitment so far that was opened at the point.
@@ -75,8 +76,7 @@ impl Game {
         }
         let this = self.matches.get(&ids::match_id(id, number)).ok_or(Refusal::UnknownMatch)?;
         let challenger = message.sender;
-        let digest = ids::seat(&Seated { challenger, seat: *seat });
-        if state_hash(standing, node, digest) != this.state.hash() {
+        if whole(standing, node, challenger, seat) != this.state.hash() {
             return Err(Refusal::WrongState);
         }
         if seat.opened_at >= claim.refuted_at {

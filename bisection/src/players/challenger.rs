@@ -88,7 +88,7 @@ impl<C: Choice> Challenger<'_, C> {
 
     fn pick_layer(&mut self, follower: &Follower) -> Option<Call> {
         let state = follower.state();
-        let bits = bits(self.program, state);
+        let bits = bits(state);
         let (level, index) = (u32::from(state.remaining), u64::from(state.position));
         let nodes = match (bits, state.phase) {
             // A tree of depth 0 has no reveal: the node is its own only descendant.
@@ -100,7 +100,7 @@ impl<C: Choice> Challenger<'_, C> {
         let child = self.child(&nodes, &own)?;
         let position = index << bits | u64::from(child);
         if level > bits || position >= self.program.layers().len() as u64 {
-            return Some(pick(follower, &nodes, child, Vec::new(), Vec::new(), Vec::new()));
+            return Some(pick(follower, &nodes, child));
         }
         let at = LayerIndex(position as u32);
         let layer = self.program.layer(at);
@@ -108,18 +108,27 @@ impl<C: Choice> Challenger<'_, C> {
             1 => self.program.operator_bytes(layer.first),
             _ => self.program.operators_tree(at).root().0.to_vec(),
         };
-        let path = self.program.layers_tree().path(position);
-        Some(pick(follower, &nodes, child, layer.head(), operator, path))
+        Some(Call::Enter {
+            claim: follower.claim(),
+            number: follower.number(),
+            footing: state.seated(),
+            child,
+            node: nodes[child as usize],
+            siblings: Tree::new(nodes.clone()).path(u64::from(child)),
+            layer: layer.head(),
+            operator,
+            path: self.program.layers_tree().path(position),
+        })
     }
 
     fn pick_tile(&mut self, follower: &Follower) -> Option<Call> {
         let state = follower.state();
-        let bits = bits(self.program, state);
+        let bits = bits(state);
         let tree = self.trace.operator_tree(follower.operator()?);
         let own = tree.descendants(state.remaining.into(), state.position.into(), bits);
         let nodes = &follower.shown().nodes;
         let child = self.child(nodes, &own)?;
-        Some(pick(follower, nodes, child, Vec::new(), Vec::new(), Vec::new()))
+        Some(pick(follower, nodes, child))
     }
 
     /// The chosen child of `nodes`; `None` for one that does not exist.
@@ -142,8 +151,7 @@ impl<C: Choice> Challenger<'_, C> {
         Some(Call::PickOperator {
             claim: follower.claim(),
             number: follower.number(),
-            standing: state.standing(),
-            seat: follower.seated().seat,
+            footing: state.seated(),
             position: position as u32,
             layer: whole_layer(self.program, at),
             operator: self.program.operator_bytes(OperatorIndex(layer.first.0 + position as u32)),
@@ -174,8 +182,8 @@ impl<C: Choice> Challenger<'_, C> {
         Some(Call::Name {
             posted: *follower.posted(),
             number: follower.number(),
-            standing: state.standing(),
-            seat: follower.seated().seat,
+            footing: state.seated(),
+            list: state.list,
             tile: tile.to_vec(),
             slot: slot as u8,
             siblings: under.path(slot as u64),
@@ -195,8 +203,8 @@ impl<C: Choice> Challenger<'_, C> {
         Some(Call::Segment {
             posted: *follower.posted(),
             number: follower.number(),
-            standing: follower.standing(),
-            seat: follower.seated().seat,
+            footing: follower.state().seated(),
+            list: follower.state().list,
             operator: self.program.operator_bytes(operator),
             sums,
             index,
@@ -206,24 +214,13 @@ impl<C: Choice> Challenger<'_, C> {
 }
 
 /// The pick of `child` among `nodes`.
-fn pick(
-    follower: &Follower,
-    nodes: &[Digest],
-    child: u32,
-    layer: Vec<u8>,
-    operator: Vec<u8>,
-    path: Vec<Digest>,
-) -> Call {
+fn pick(follower: &Follower, nodes: &[Digest], child: u32) -> Call {
     Call::Pick {
         claim: follower.claim(),
         number: follower.number(),
-        standing: follower.standing(),
-        seat: follower.seated().seat,
+        footing: follower.state().picked(),
         child,
         node: nodes[child as usize],
         siblings: Tree::new(nodes.to_vec()).path(u64::from(child)),
-        layer,
-        operator,
-        path,
     }
 }

@@ -32,30 +32,31 @@ impl Executor<'_> {
         }
         let state = follower.state();
         let (posted, claim, number) = (*follower.posted(), follower.claim(), follower.number());
-        let (standing, seat) = (state.standing(), state.seat);
         let (level, index) = (u32::from(state.remaining), u64::from(state.position));
         match state.phase {
             Phase::LayerE => {
-                let nodes = self.trace.tree().descendants(level, index, bits(self.program, state));
-                Some(Call::Reveal { claim, number, standing, seat, nodes })
+                let nodes = self.trace.tree().descendants(level, index, bits(state));
+                Some(Call::Reveal { claim, number, footing: state.shown(), nodes })
             }
             Phase::SubE => {
                 let layer = LayerIndex(state.place);
                 let roots = self.trace.sub_roots(layer);
                 let layer = whole_layer(self.program, layer);
-                Some(Call::SubTrace { posted, number, standing, seat, layer, roots, signature: Vec::new() })
+                let (footing, challenger) = (state.seated(), state.challenger);
+                let signature = Vec::new();
+                Some(Call::SubTrace { posted, number, footing, challenger, layer, roots, signature })
             }
             Phase::TileE => {
                 let tree = self.trace.operator_tree(follower.operator()?);
-                let nodes = tree.descendants(level, index, bits(self.program, state));
-                Some(Call::Reveal { claim, number, standing, seat, nodes })
+                let nodes = tree.descendants(level, index, bits(state));
+                Some(Call::Reveal { claim, number, footing: state.shown(), nodes })
             }
             Phase::DataE => {
                 let bytes = self.trace.operator(follower.operator()?);
                 let first = index << level;
                 let tiles = first..first + state.real_tiles();
                 let tiles = tiles.flat_map(|tile| tile_at(bytes, tile)).collect();
-                Some(Call::RevealTiles { claim, number, standing, seat, tiles })
+                Some(Call::RevealTiles { claim, number, footing: state.shown(), tiles })
             }
             Phase::FoldE => self.fold(follower),
             _ => None,
@@ -75,8 +76,9 @@ impl Executor<'_> {
         Some(Call::Fold {
             posted: *follower.posted(),
             number: follower.number(),
-            standing: state.standing(),
-            seat: state.seat,
+            footing: state.seated(),
+            list: state.list,
+            challenger: state.challenger,
             operator: self.program.operator_bytes(index),
             sums,
             params: Box::new(open_record(self.program, index, element)),

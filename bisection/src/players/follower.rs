@@ -58,23 +58,13 @@ impl Follower {
         };
         let seat = Seat { commitment: *commitment, opened_at, bond: *bond };
         let seated = Seated { challenger: *challenger, seat };
-        let depth = program.layers_tree().depth();
+        let header = program.header();
         let state = MatchState {
-            phase: if depth == 0 { Phase::LayerC } else { Phase::LayerE },
-            remaining: u8::try_from(depth).expect("a tree of 2^20 layers has 20 levels"),
-            position: 0,
-            place: 0,
-            turn_start: opened_at,
-            executor_clock: parameters.executor_clock_seconds,
-            challenger_clock: parameters.challenger_clock_seconds,
-            answers: 0,
-            operators: 0,
-            element: 0,
-            subject: 0,
             node: posted.trace_root.0,
             scope: program.layers_root().0,
-            list: Digest::default(),
-            seat: ids::seat(&seated),
+            challenger: *challenger,
+            seat: ids::seat(&seat),
+            ..MatchState::start(header.layers, header.reveal_bits, parameters, opened_at)
         };
         Some(Self {
             id: *match_id,
@@ -126,7 +116,7 @@ impl Follower {
         let answered = MatchState { answers: now.answers.saturating_add(1), ..now };
         match (now.phase, event) {
             (Phase::LayerE | Phase::TileE, Event::Revealed { nodes, .. }) => {
-                let bits = bits(program, &now);
+                let bits = bits(&now);
                 if nodes.len() != 1 << bits {
                     return None;
                 }
@@ -140,8 +130,8 @@ impl Follower {
             }
             (
                 Phase::LayerE | Phase::LayerC | Phase::TileE | Phase::TileC,
-                Event::Picked { child, node, siblings, .. },
-            ) => self.picked(program, *child, *node, siblings),
+                Event::Picked { word, node, .. },
+            ) => self.picked(program, *word, *node),
             (Phase::SubE, Event::SubTraced { roots, .. }) if roots.len() == usize::from(now.operators) => {
                 self.shown.roots.clone_from(roots);
                 let list = Tree::new(roots.iter().map(|root| root.0).collect()).root();
@@ -181,28 +171,33 @@ impl Follower {
         }
     }
 
-    fn picked(
-        &mut self,
-        program: &Program,
-        child: u32,
-        node: Digest,
-        siblings: &[Digest],
-    ) -> Option<MatchState> {
+    /// Which child was picked, the word says.
+    fn picked(&mut self, program: &Program, word: Digest, node: Digest) -> Option<MatchState> {
         let now = self.state;
-        let bits = bits(program, &now);
-        if siblings.len() != bits as usize || child >> bits != 0 {
-            return None;
-        }
+        let bits = bits(&now);
         let in_layers = matches!(now.phase, Phase::LayerE | Phase::LayerC);
         let remaining = now.remaining - bits as u8;
-        let position = u32::try_from(u64::from(now.position) << bits | u64::from(child)).ok()?;
+        let said =
+            MatchState::from_parts(&Standing { word, ..self.standing() }, node, now.challenger, now.seat)?;
+        let position = match said.phase {
+            // Entered: the word has gone on to the operator, or holds the layer in both.
+            Phase::TileE | Phase::DataE if in_layers => {
+                program.operators().get(said.place as usize)?;
+                program.layer_of(OperatorIndex(said.place)).0.0
+            }
+            _ => said.position,
+        };
+        // Under the node, and what was revealed there.
+        let child = position.checked_sub(u32::try_from(u64::from(now.position) << bits).ok()?)?;
+        if child >> bits != 0 || self.shown.nodes.get(child as usize).is_some_and(|shown| *shown != node) {
+            return None;
+        }
         if in_layers {
-            self.shown.claimed.learn_path(remaining.into(), position.into(), node, siblings);
+            self.shown.claimed.learn(remaining.into(), position.into(), &[node]);
         }
         self.shown.nodes.clear();
         let next = MatchState { remaining, position, node, ..now };
-        let leaves = if in_layers { program.header().layers } else { now.subject };
-        if u64::from(position) << remaining >= u64::from(leaves) {
+        if u64::from(position) << remaining >= u64::from(now.subject) {
             return (node != padding(remaining.into())).then_some(MatchState { phase: Phase::Won, ..next });
         }
         if !in_layers {
@@ -389,7 +384,7 @@ impl Follower {
 /// `next` with the times of `word`, if that is all that the word adds.
 fn with_clocks(next: MatchState, word: Digest) -> Option<MatchState> {
     let standing = Standing { word, scope: next.scope, list: next.list };
-    let said = MatchState::from_parts(&standing, next.node, next.seat)?;
+    let said = MatchState::from_parts(&standing, next.node, next.challenger, next.seat)?;
     let next = MatchState {
         turn_start: said.turn_start,
         executor_clock: said.executor_clock,
@@ -400,8 +395,8 @@ fn with_clocks(next: MatchState, word: Digest) -> Option<MatchState> {
 }
 
 /// Levels of the tree that one reveal covers in `state`: min(b, remaining) among layers, min(b, remaining - 2) in a tensor.
-pub(super) fn bits(program: &Program, state: &MatchState) -> u32 {
-    u32::from(state.levels(program.header().reveal_bits))
+pub(super) fn bits(state: &MatchState) -> u32 {
+    u32::from(state.levels())
 }
 
 /// What a layer's leaf is the hash of, its domain byte aside: its head and the root of its operators (SPEC 3).

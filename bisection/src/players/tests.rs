@@ -319,10 +319,10 @@ fn what_one_match_has_shown_another_need_not_ask_for() {
     let mut stop = |f: &Follower| answering.respond(f).filter(|_| f.state().phase != Phase::SubE);
     let mut probe = world.clone();
     let played = probe.play(&mut first, &mut stop, &mut |f| challenging.respond(f));
-    assert_eq!(played.calls, ["reveal", "pick", "reveal", "pick", "timeout"]);
+    assert_eq!(played.calls, ["reveal", "pick", "reveal", "enter", "timeout"]);
     second.learn(&first.shown().claimed);
     let played = world.play(&mut second, &mut |f| answering.respond(f), &mut |f| challenging.respond(f));
-    assert_eq!(played.calls[..3], ["pick", "pick", "subTrace"], "no reveal among layers");
+    assert_eq!(played.calls[..3], ["pick", "enter", "subTrace"], "no reveal among layers");
     assert_eq!((played.end(), played.operator), (Phase::Won, Some(OperatorIndex(5))));
 }
 
@@ -330,8 +330,7 @@ fn what_one_match_has_shown_another_need_not_ask_for() {
 fn reveal(follower: &Follower, tree: &Tree, bits: u32) -> Call {
     let state = follower.state();
     let nodes = tree.descendants(state.remaining.into(), state.position.into(), bits);
-    let (claim, number, standing, seat) = (follower.claim(), follower.number(), state.standing(), state.seat);
-    Call::Reveal { claim, number, standing, seat, nodes }
+    Call::Reveal { claim: follower.claim(), number: follower.number(), footing: state.shown(), nodes }
 }
 
 #[test]
@@ -346,7 +345,7 @@ fn attack_05_a_trace_with_other_padding_loses() {
         let mut follower = world.open(SALT);
         let mut challenging = Challenger { program: &program, trace: &own, choice: FirstDifference };
         let mut answer = |f: &Follower| {
-            let levels = u32::from(f.state().levels(bits));
+            let levels = u32::from(f.state().levels());
             (f.state().phase == Phase::LayerE).then(|| reveal(f, &tree, levels))
         };
         let played = world.play(&mut follower, &mut answer, &mut |f| challenging.respond(f));
@@ -372,11 +371,11 @@ fn attack_05_a_byte_in_a_last_tiles_padding_loses() {
     let mut follower = world.open(SALT);
     let mut challenging = Challenger { program: &program, trace: &own, choice: FirstDifference };
     let mut answer = |f: &Follower| match f.state().phase {
-        Phase::LayerE => Some(reveal(f, &tree, u32::from(f.state().levels(2)))),
+        Phase::LayerE => Some(reveal(f, &tree, u32::from(f.state().levels()))),
         Phase::DataE => {
             let (claim, number, state) = (f.claim(), f.number(), f.state());
             let tiles = (0..3).flat_map(|tile| tile_at(&bytes, tile)).collect();
-            Some(Call::RevealTiles { claim, number, standing: state.standing(), seat: state.seat, tiles })
+            Some(Call::RevealTiles { claim, number, footing: state.shown(), tiles })
         }
         _ => None,
     };
@@ -400,7 +399,7 @@ fn attack_05_a_tile_beyond_the_tensor_cannot_be_shown() {
     let mut follower = world.open(SALT);
     let mut challenging = Challenger { program: &program, trace: &own, choice: FirstDifference };
     let mut answer = |f: &Follower| match f.state().phase {
-        Phase::LayerE => Some(reveal(f, &tree, u32::from(f.state().levels(2)))),
+        Phase::LayerE => Some(reveal(f, &tree, u32::from(f.state().levels()))),
         _ => None,
     };
     let mut shown = world.clone();
@@ -413,13 +412,7 @@ fn attack_05_a_tile_beyond_the_tensor_cannot_be_shown() {
         Phase::DataE => {
             let (claim, number, state) = (f.claim(), f.number(), f.state());
             let tiles = tiles.concat();
-            refused = Some(Call::RevealTiles {
-                claim,
-                number,
-                standing: state.standing(),
-                seat: state.seat,
-                tiles,
-            });
+            refused = Some(Call::RevealTiles { claim, number, footing: state.shown(), tiles });
             None
         }
         _ => answer(f),

@@ -25,6 +25,7 @@ pub(crate) fn claim_of(call: &Call) -> Option<ClaimId> {
         Call::Commit { claim, .. }
         | Call::Reveal { claim, .. }
         | Call::Pick { claim, .. }
+        | Call::Enter { claim, .. }
         | Call::PickOperator { claim, .. }
         | Call::RevealTiles { claim, .. }
         | Call::Reclaim { claim, .. }
@@ -51,6 +52,7 @@ pub(crate) fn match_number_of(call: &Call) -> Option<u64> {
     match call {
         Call::Reveal { number, .. }
         | Call::Pick { number, .. }
+        | Call::Enter { number, .. }
         | Call::SubTrace { number, .. }
         | Call::PickOperator { number, .. }
         | Call::RevealTiles { number, .. }

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// What the chain of digests begins with.
-const SEED: &[u8] = b"narrows record 3";
+const SEED: &[u8] = b"narrows record 4";
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -109,10 +109,13 @@ fn attack_33_a_hostile_record_never_panics() {
         let anybodys = ["register", "reveal", "revealTiles"].contains(&bent.entries[at].call.name());
         assert_eq!(replay(&bent).is_ok(), anybodys, "{}", bent.entries[at].call.name());
         let mut bent = record.clone();
-        if let Call::Pick { siblings, child, .. } = &mut bent.entries[at].call {
+        let call = bent.entries[at].call.name();
+        if let Call::Pick { siblings, child, .. } | Call::Enter { siblings, child, .. } =
+            &mut bent.entries[at].call
+        {
             siblings.resize(33, narrows_commitment::Digest::default());
             *child = u32::MAX;
-            let refused = ReplayError::Refused { entry: at, call: "pick", refusal: Refusal::WrongCount };
+            let refused = ReplayError::Refused { entry: at, call, refusal: Refusal::WrongCount };
             assert_eq!(replay(&bent).map(|_| ()), Err(refused));
         }
     }

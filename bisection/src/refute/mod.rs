@@ -4,9 +4,7 @@ use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, keccak, tile_at};
 use narrows_program::{ElementIndex, LayerIndex, OperatorIndex, Program, Reference, TileIndex};
 
 use crate::game::ids;
-use crate::{
-    BlockTime, ClaimedNodes, MatchState, Phase, Point, Refutation, Seated, Trace, Witness, WitnessSource,
-};
+use crate::{ClaimedNodes, MatchState, Phase, Point, Refutation, Seated, Trace, Witness, WitnessSource};
 
 /// The most tiles of one operand that a step may open (PROTOCOL 4.5).
 const MAX_TILES: usize = 192;
@@ -177,23 +175,8 @@ pub fn reward_opening(
 /// The state of a bare commitment (`Call::Commit`), which no event follows: word 14 alone, and the seat.
 #[must_use]
 pub fn committed_state(seated: &Seated) -> MatchState {
-    MatchState {
-        phase: Phase::Committed,
-        remaining: 0,
-        position: 0,
-        place: 0,
-        turn_start: BlockTime(0),
-        executor_clock: 0,
-        challenger_clock: 0,
-        answers: 0,
-        operators: 0,
-        element: 0,
-        subject: 0,
-        node: Digest::default(),
-        scope: Digest::default(),
-        list: Digest::default(),
-        seat: ids::seat(seated),
-    }
+    let Seated { challenger, seat } = *seated;
+    MatchState { challenger, seat: ids::seat(&seat), ..MatchState::idle(Phase::Committed) }
 }
 
 #[cfg(test)]

@@ -97,8 +97,8 @@ impl<'a> Teller<'a> {
     fn place(&mut self, id: MatchId, call: &Call, was: Option<&Match>) -> Place {
         let place = self.places.entry(id).or_default();
         match call {
-            Call::Pick { child, siblings, layer, operator, .. } if !layer.is_empty() => {
-                // The lookup at the last pick among layers: its child is the layer.
+            Call::Enter { child, siblings, layer, operator, .. } => {
+                // Its child is the layer.
                 let position = was.map_or(0, |one| u64::from(one.state.position) << siblings.len());
                 let index = u32::try_from(position | u64::from(*child)).unwrap_or(u32::MAX);
                 place.reach_layer(LayerIndex(index), layer);
@@ -143,6 +143,7 @@ impl<'a> Teller<'a> {
             Call::Open { .. }
             | Call::Commit { .. }
             | Call::Pick { .. }
+            | Call::Enter { .. }
             | Call::PickOperator { .. }
             | Call::Name { .. }
             | Call::Segment { .. }

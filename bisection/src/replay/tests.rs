@@ -61,7 +61,7 @@ fn a_story_tells_what_is_left_in_doubt() {
         ("reveal", Doubt::Layers(Span { first: 0, count: 5 })),
         ("pick", Doubt::Layers(Span { first: 0, count: 2 })),
         ("reveal", Doubt::Layers(Span { first: 0, count: 2 })),
-        ("pick", inside),
+        ("enter", inside),
         ("subTrace", inside),
         ("pickOperator", tile),
         ("revealTiles", tile),
@@ -279,8 +279,8 @@ fn attack_36_altered_bytes_are_refused() {
         decode("\"verdict\": \"refuted\"", "\"verdict\": \"final\""),
         RecordError::Altered(Part::Outcome)
     );
-    assert_eq!(decode("\"version\": 3", "\"version\": 2"), RecordError::Version(2));
-    assert_eq!(decode("\"version\": 3", "\"version\":  3"), RecordError::Spelling);
+    assert_eq!(decode("\"version\": 4", "\"version\": 3"), RecordError::Version(3));
+    assert_eq!(decode("\"version\": 4", "\"version\":  4"), RecordError::Spelling);
     assert_eq!(decode("\"77\"", "\"077\""), RecordError::Spelling);
 }
 

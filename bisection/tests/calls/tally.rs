@@ -9,7 +9,7 @@ use narrows_bisection::{Call, Event, Refusal};
 pub struct Tally(BTreeMap<&'static str, BTreeMap<String, u64>>);
 
 /// All functions.
-pub const CALLS: [&str; 26] = [
+pub const CALLS: [&str; 27] = [
     "register",
     "postJob",
     "commitClaim",
@@ -24,6 +24,7 @@ pub const CALLS: [&str; 26] = [
     "commit",
     "reveal",
     "pick",
+    "enter",
     "subTrace",
     "pickOperator",
     "revealTiles",

@@ -656,6 +656,16 @@ impl<'a, M: Machine> World<'a, M> {
                 1 => layer.clone_from(self.rng.pick(&that.layers)),
                 _ => operator.clone_from(&this.operators[op.0 as usize]),
             },
+            Call::Enter { claim, layer, operator, path, .. } => match which {
+                0 => *claim = that.claim,
+                1 => operator.clone_from(&this.operators[op.0 as usize]),
+                _ => {
+                    let layers = this.program.layers().len() as u64;
+                    let index = narrows_program::LayerIndex((e % layers) as u32);
+                    layer.clone_from(&this.program.layer(index).head());
+                    path.clone_from(&this.program.layers_tree().path(index.0.into()));
+                }
+            },
             Call::Reveal { claim, .. }
             | Call::Pick { claim, .. }
             | Call::RevealTiles { claim, .. }

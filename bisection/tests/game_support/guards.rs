@@ -67,7 +67,7 @@ pub fn shorten(path: &mut Vec<Digest>) {
 }
 
 pub fn before_the_claim() -> Vec<(Refusal, Bend)> {
-    vec![(Refusal::WrongState, Box::new(|m| flip(&mut carried(&mut m.call).expect("a move").1.scope)))]
+    vec![(Refusal::WrongState, Box::new(|m| flip(carried(&mut m.call).expect("a move").1[1])))]
 }
 
 pub fn about_the_match() -> Vec<(Refusal, Bend)> {

@@ -334,7 +334,7 @@ impl World {
         let mut shown = self.clone();
         shown.step();
         let (_, mut call) = shown.next();
-        *carried(&mut call).expect("a move").1 = self.state().standing();
+        *carried(&mut call).expect("a move").1[0] = self.state().word();
         call
     }
 
@@ -424,20 +424,28 @@ impl World {
     }
 }
 
-/// The number and the standing that a call about a match carries.
-pub fn carried(call: &mut Call) -> Option<(&mut u64, &mut Standing)> {
+/// The number that a call about a match carries, and the digests of its state: first the word.
+pub fn carried(call: &mut Call) -> Option<(&mut u64, Vec<&mut Digest>)> {
     match call {
-        Call::Reveal { number, standing, .. }
-        | Call::Pick { number, standing, .. }
-        | Call::SubTrace { number, standing, .. }
-        | Call::PickOperator { number, standing, .. }
-        | Call::RevealTiles { number, standing, .. }
-        | Call::Name { number, standing, .. }
-        | Call::Fold { number, standing, .. }
-        | Call::Segment { number, standing, .. }
-        | Call::Timeout { number, standing, .. }
+        Call::Reveal { number, footing, .. }
+        | Call::Pick { number, footing, .. }
+        | Call::Enter { number, footing, .. }
+        | Call::SubTrace { number, footing, .. }
+        | Call::PickOperator { number, footing, .. }
+        | Call::RevealTiles { number, footing, .. } => {
+            Some((number, vec![&mut footing.word, &mut footing.rest]))
+        }
+        Call::Name { number, footing, list, .. }
+        | Call::Fold { number, footing, list, .. }
+        | Call::Segment { number, footing, list, .. } => {
+            Some((number, vec![&mut footing.word, &mut footing.rest, list]))
+        }
+        Call::Timeout { number, standing, .. }
         | Call::Reclaim { number, standing, .. }
-        | Call::OpenReward { number, standing, .. } => Some((number, standing)),
+        | Call::OpenReward { number, standing, .. } => {
+            let Standing { word, scope, list } = standing;
+            Some((number, vec![word, scope, list]))
+        }
         _ => None,
     }
 }

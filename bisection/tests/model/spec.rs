@@ -15,6 +15,7 @@ fn phases(call: &Call) -> &'static [Phase] {
     match call {
         Call::Reveal { .. } => &[Phase::LayerE, Phase::TileE],
         Call::Pick { .. } => &[Phase::LayerE, Phase::LayerC, Phase::TileE, Phase::TileC],
+        Call::Enter { .. } => &[Phase::LayerE, Phase::LayerC],
         Call::SubTrace { .. } => &[Phase::SubE],
         Call::PickOperator { .. } => &[Phase::SubC],
         Call::RevealTiles { .. } => &[Phase::DataE],

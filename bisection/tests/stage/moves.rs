@@ -78,13 +78,7 @@ impl Scene {
 
     pub fn reveal(&self, at: &Match, nodes: Vec<Digest>) -> Call {
         let state = &at.state;
-        Call::Reveal {
-            claim: self.claim,
-            number: at.number,
-            standing: state.standing(),
-            seat: state.seat,
-            nodes,
-        }
+        Call::Reveal { claim: self.claim, number: at.number, footing: state.shown(), nodes }
     }
 
     /// The pick of `child`, with all that it has to show.
@@ -95,28 +89,28 @@ impl Scene {
         let in_layers = matches!(state.phase, Phase::LayerE | Phase::LayerC);
         let enters =
             in_layers && u32::from(state.remaining) == bits && position < self.program.layers().len() as u64;
-        let (mut layer, mut operator, mut path) = (Vec::new(), Vec::new(), Vec::new());
+        let (node, siblings) = (nodes[child as usize], Tree::new(nodes).path(child.into()));
         if enters {
             let entered = self.program.layer(LayerIndex(position as u32));
-            layer = entered.head();
-            operator = match entered.count {
+            let operator = match entered.count {
                 1 => self.operators[entered.first.0 as usize].clone(),
                 _ => self.trees[position as usize].root().0.to_vec(),
             };
-            path = self.program.layers_tree().path(position);
+            let path = self.program.layers_tree().path(position);
+            self.entering(at, child, node, siblings, [entered.head(), operator], path)
+        } else {
+            self.picking(at, child, node, siblings)
         }
-        self.picking(
-            at,
-            child,
-            nodes[child as usize],
-            Tree::new(nodes).path(child.into()),
-            [layer, operator],
-            path,
-        )
     }
 
-    /// Any pick.
-    pub fn picking(
+    /// Any pick inside a tree.
+    pub fn picking(&self, at: &Match, child: u32, node: Digest, siblings: Vec<Digest>) -> Call {
+        let (claim, number, footing) = (self.claim, at.number, at.state.picked());
+        Call::Pick { claim, number, footing, child, node, siblings }
+    }
+
+    /// Any pick of a layer.
+    pub fn entering(
         &self,
         at: &Match,
         child: u32,
@@ -125,11 +119,10 @@ impl Scene {
         [layer, operator]: [Vec<u8>; 2],
         path: Vec<Digest>,
     ) -> Call {
-        Call::Pick {
+        Call::Enter {
             claim: self.claim,
             number: at.number,
-            standing: at.state.standing(),
-            seat: at.seated.seat,
+            footing: at.state.seated(),
             child,
             node,
             siblings,
@@ -145,8 +138,8 @@ impl Scene {
         Call::SubTrace {
             posted: self.posted,
             number: at.number,
-            standing: at.state.standing(),
-            seat: at.state.seat,
+            footing: at.state.seated(),
+            challenger: at.state.challenger,
             layer: self.layers[layer.0 as usize].clone(),
             roots: self.claimed.roots(stated, layer),
             signature: if signed { sign(digest) } else { Vec::new() },
@@ -160,8 +153,7 @@ impl Scene {
         Call::PickOperator {
             claim: self.claim,
             number: at.number,
-            standing: at.state.standing(),
-            seat: at.seated.seat,
+            footing: at.state.seated(),
             position,
             layer: self.layers[layer.0 as usize].clone(),
             operator: self.operators[(first + position) as usize].clone(),
@@ -180,13 +172,7 @@ impl Scene {
     pub fn reveal_tiles(&self, at: &Match) -> Call {
         let state = &at.state;
         let tiles = self.tiles_under(state).flat_map(|tile| self.tensor(state).tile(tile).to_vec()).collect();
-        Call::RevealTiles {
-            claim: self.claim,
-            number: at.number,
-            standing: state.standing(),
-            seat: state.seat,
-            tiles,
-        }
+        Call::RevealTiles { claim: self.claim, number: at.number, footing: state.shown(), tiles }
     }
 
     /// Names `element` of tile `slot` under the node, with a witness from the claimed trace if one is due.
@@ -206,8 +192,8 @@ impl Scene {
         Call::Name {
             posted: self.posted,
             number: at.number,
-            standing: state.standing(),
-            seat: at.seated.seat,
+            footing: state.seated(),
+            list: state.list,
             tile: self.tensor(state).tile(tile).to_vec(),
             slot: slot as u8,
             siblings: Tree::new(nodes).path(slot),
@@ -225,8 +211,9 @@ impl Scene {
         Call::Fold {
             posted: self.posted,
             number: at.number,
-            standing: state.standing(),
-            seat: state.seat,
+            footing: state.seated(),
+            list: state.list,
+            challenger: state.challenger,
             operator: self.operators[state.place as usize].clone(),
             params: Box::new(self.record(OperatorIndex(state.place), e.into())),
             third: Box::new(self.third(self.stated(state), OperatorIndex(state.place), e.into(), &sums)),
@@ -260,8 +247,8 @@ impl Scene {
         Call::Segment {
             posted: self.posted,
             number: at.number,
-            standing: state.standing(),
-            seat: at.seated.seat,
+            footing: state.seated(),
+            list: state.list,
             operator: self.operators[state.place as usize].clone(),
             sums,
             index,
@@ -428,10 +415,9 @@ impl Scene {
     /// `pickOperator` does; tiles and statements are tried where they fit.
     pub fn strays(&self, at: &Match) -> Vec<Move> {
         let state = &at.state;
-        let none = || [Vec::new(), Vec::new()];
         let mut out = vec![
             answer(By::Anyone, self.reveal(at, vec![state.node])),
-            choice(self.picking(at, 0, state.node, Vec::new(), none(), Vec::new())),
+            choice(self.picking(at, 0, state.node, Vec::new())),
         ];
         let in_tensor = matches!(
             state.phase,

@@ -194,7 +194,7 @@ fn state(entry: &MatchEntry) -> Option<MatchState> {
         _ => None,
     })?;
     let standing = Standing { word, ..Standing::default() };
-    MatchState::from_parts(&standing, Digest::default(), Digest::default())
+    MatchState::from_parts(&standing, Digest::default(), entry.challenger, Digest::default())
 }
 
 fn end(entry: &MatchEntry) -> &'static str {

@@ -144,7 +144,7 @@ fn calls(case: &Case, dispute: &str, spent: &[Spent], rows: &mut Vec<Row>) {
 /// The most that a call should cost.
 fn target(case: &Case, spent: &Spent) -> Option<u64> {
     match spent.call {
-        "reveal" | "revealTiles" | "pick" | "pickOperator" => Some(MOVE),
+        "reveal" | "revealTiles" | "pick" | "enter" | "pickOperator" => Some(MOVE),
         "subTrace" => Some(SUB_TRACE),
         // A name without a witness is no step: partial values follow.
         "name" if spent.witness > 0 => case.step,

@@ -5,7 +5,8 @@ use narrows_bisection::{BlockTime, Call};
 use narrows_commitment::{LayersRoot, ProgramRoot, TensorRoot, TraceRoot};
 
 use super::abi::{IGame, IRegistry};
-use super::parts::{take_opened, take_refutation, take_witness};
+use super::packed::{unpack, unpack_witness};
+use super::parts::take_refutation;
 use super::{DecodeError, account, claim, digest, digests, job, name_of, roots, strict, unpack_sums};
 
 /// The arguments of `C`, if `data` is their one encoding after its selector.
@@ -147,8 +148,7 @@ fn decode_match(selector: [u8; 4], data: &[u8]) -> Result<Call, DecodeError> {
             Call::Reveal {
                 claim: claim(call.claimId),
                 number: call.number,
-                standing: call.standing.into(),
-                seat: digest(call.seat),
+                footing: call.footing.into(),
                 nodes: digests(call.nodes),
             }
         }
@@ -157,8 +157,18 @@ fn decode_match(selector: [u8; 4], data: &[u8]) -> Result<Call, DecodeError> {
             Call::Pick {
                 claim: claim(call.claimId),
                 number: call.number,
-                standing: call.standing.into(),
-                seat: call.seat.into(),
+                footing: call.footing.into(),
+                child: call.child,
+                node: digest(call.node),
+                siblings: digests(call.siblings),
+            }
+        }
+        IGame::enterCall::SELECTOR => {
+            let call: IGame::enterCall = arguments(data)?;
+            Call::Enter {
+                claim: claim(call.claimId),
+                number: call.number,
+                footing: call.footing.into(),
                 child: call.child,
                 node: digest(call.node),
                 siblings: digests(call.siblings),
@@ -179,8 +189,8 @@ fn decode_move(selector: [u8; 4], data: &[u8]) -> Result<Call, DecodeError> {
             Call::SubTrace {
                 posted: call.posted.into(),
                 number: call.number,
-                standing: call.standing.into(),
-                seat: digest(call.seat),
+                footing: call.footing.into(),
+                challenger: account(call.challenger),
                 layer: call.layer.into(),
                 roots: roots(call.roots),
                 signature: call.signature.into(),
@@ -191,8 +201,7 @@ fn decode_move(selector: [u8; 4], data: &[u8]) -> Result<Call, DecodeError> {
             Call::PickOperator {
                 claim: claim(call.claimId),
                 number: call.number,
-                standing: call.standing.into(),
-                seat: call.seat.into(),
+                footing: call.footing.into(),
                 position: call.position,
                 layer: call.layer.into(),
                 operator: call.operator.into(),
@@ -206,8 +215,7 @@ fn decode_move(selector: [u8; 4], data: &[u8]) -> Result<Call, DecodeError> {
             Call::RevealTiles {
                 claim: claim(call.claimId),
                 number: call.number,
-                standing: call.standing.into(),
-                seat: digest(call.seat),
+                footing: call.footing.into(),
                 tiles: call.tiles.into(),
             }
         }
@@ -216,28 +224,30 @@ fn decode_move(selector: [u8; 4], data: &[u8]) -> Result<Call, DecodeError> {
             Call::Name {
                 posted: call.posted.into(),
                 number: call.number,
-                standing: call.standing.into(),
-                seat: call.seat.into(),
+                footing: call.footing.into(),
+                list: digest(call.list),
                 tile: call.tile.into(),
                 slot: call.slot,
                 siblings: digests(call.siblings),
                 element: call.element,
                 operator: call.operator.into(),
-                witness: Box::new(take_witness(call.witness).ok_or(DecodeError::BadCall("name"))?),
+                witness: Box::new(unpack_witness(&call.witness).ok_or(DecodeError::BadCall("name"))?),
             }
         }
         IGame::foldCall::SELECTOR => {
             let call: IGame::foldCall = arguments(data)?;
             let bad = || DecodeError::BadCall("fold");
+            let [params, third] = unpack(&call.ending).ok_or_else(bad)?;
             Call::Fold {
                 posted: call.posted.into(),
                 number: call.number,
-                standing: call.standing.into(),
-                seat: digest(call.seat),
+                footing: call.footing.into(),
+                list: digest(call.list),
+                challenger: account(call.challenger),
                 operator: call.operator.into(),
                 sums: unpack_sums(&call.sums).ok_or_else(bad)?,
-                params: Box::new(take_opened(call.params).ok_or_else(bad)?),
-                third: Box::new(take_opened(call.third).ok_or_else(bad)?),
+                params: Box::new(params),
+                third: Box::new(third),
                 signature: call.signature.into(),
             }
         }
@@ -247,12 +257,12 @@ fn decode_move(selector: [u8; 4], data: &[u8]) -> Result<Call, DecodeError> {
             Call::Segment {
                 posted: call.posted.into(),
                 number: call.number,
-                standing: call.standing.into(),
-                seat: call.seat.into(),
+                footing: call.footing.into(),
+                list: digest(call.list),
                 operator: call.operator.into(),
                 sums: unpack_sums(&call.sums).ok_or_else(bad)?,
                 index: call.index,
-                witness: Box::new(take_witness(call.witness).ok_or_else(bad)?),
+                witness: Box::new(unpack_witness(&call.witness).ok_or_else(bad)?),
             }
         }
         _ => return Err(DecodeError::UnknownCall),

@@ -4,6 +4,7 @@ use alloy_sol_types::SolCall;
 use narrows_bisection::Call;
 
 use super::abi::{IGame, IRegistry};
+use super::packed::{pack, pack_witness};
 use super::{address, pack_sums, root_words, word, words};
 
 /// The contract that a call goes to.
@@ -98,20 +99,27 @@ fn calldata(call: Call) -> Vec<u8> {
 /// The moves that answer a state.
 fn move_calldata(call: Call) -> Vec<u8> {
     match call {
-        Call::Reveal { claim, number, standing, seat, nodes } => IGame::revealCall {
+        Call::Reveal { claim, number, footing, nodes } => IGame::revealCall {
             claimId: word(claim.0),
             number,
-            standing: standing.into(),
-            seat: word(seat),
+            footing: footing.into(),
             nodes: words(&nodes),
         }
         .abi_encode(),
-        Call::Pick { claim, number, standing, seat, child, node, siblings, layer, operator, path } => {
-            IGame::pickCall {
+        Call::Pick { claim, number, footing, child, node, siblings } => IGame::pickCall {
+            claimId: word(claim.0),
+            number,
+            footing: footing.into(),
+            child,
+            node: word(node),
+            siblings: words(&siblings),
+        }
+        .abi_encode(),
+        Call::Enter { claim, number, footing, child, node, siblings, layer, operator, path } => {
+            IGame::enterCall {
                 claimId: word(claim.0),
                 number,
-                standing: standing.into(),
-                seat: seat.into(),
+                footing: footing.into(),
                 child,
                 node: word(node),
                 siblings: words(&siblings),
@@ -121,21 +129,22 @@ fn move_calldata(call: Call) -> Vec<u8> {
             }
             .abi_encode()
         }
-        Call::SubTrace { posted, number, standing, seat, layer, roots, signature } => IGame::subTraceCall {
-            posted: posted.into(),
-            number,
-            standing: standing.into(),
-            seat: word(seat),
-            layer: layer.into(),
-            roots: root_words(&roots),
-            signature: signature.into(),
+        Call::SubTrace { posted, number, footing, challenger, layer, roots, signature } => {
+            IGame::subTraceCall {
+                posted: posted.into(),
+                number,
+                footing: footing.into(),
+                challenger: address(challenger),
+                layer: layer.into(),
+                roots: root_words(&roots),
+                signature: signature.into(),
+            }
+            .abi_encode()
         }
-        .abi_encode(),
         Call::PickOperator {
             claim,
             number,
-            standing,
-            seat,
+            footing,
             position,
             layer,
             operator,
@@ -145,8 +154,7 @@ fn move_calldata(call: Call) -> Vec<u8> {
         } => IGame::pickOperatorCall {
             claimId: word(claim.0),
             number,
-            standing: standing.into(),
-            seat: seat.into(),
+            footing: footing.into(),
             position,
             layer: layer.into(),
             operator: operator.into(),
@@ -155,53 +163,61 @@ fn move_calldata(call: Call) -> Vec<u8> {
             rootPath: words(&root_path),
         }
         .abi_encode(),
-        Call::RevealTiles { claim, number, standing, seat, tiles } => IGame::revealTilesCall {
+        Call::RevealTiles { claim, number, footing, tiles } => IGame::revealTilesCall {
             claimId: word(claim.0),
             number,
-            standing: standing.into(),
-            seat: word(seat),
+            footing: footing.into(),
             tiles: tiles.into(),
         }
         .abi_encode(),
-        Call::Name { posted, number, standing, seat, tile, slot, siblings, element, operator, witness } => {
+        Call::Name { posted, number, footing, list, tile, slot, siblings, element, operator, witness } => {
             IGame::nameCall {
                 posted: posted.into(),
                 number,
-                standing: standing.into(),
-                seat: seat.into(),
+                footing: footing.into(),
+                list: word(list),
                 tile: tile.into(),
                 slot,
                 siblings: words(&siblings),
                 element,
                 operator: operator.into(),
-                witness: (*witness).into(),
+                witness: pack_witness(&witness).into(),
             }
             .abi_encode()
         }
-        Call::Fold { posted, number, standing, seat, operator, sums, params, third, signature } => {
-            IGame::foldCall {
-                posted: posted.into(),
-                number,
-                standing: standing.into(),
-                seat: word(seat),
-                operator: operator.into(),
-                sums: pack_sums(&sums).into(),
-                params: (*params).into(),
-                third: (*third).into(),
-                signature: signature.into(),
-            }
-            .abi_encode()
+        Call::Fold {
+            posted,
+            number,
+            footing,
+            list,
+            challenger,
+            operator,
+            sums,
+            params,
+            third,
+            signature,
+        } => IGame::foldCall {
+            posted: posted.into(),
+            number,
+            footing: footing.into(),
+            list: word(list),
+            challenger: address(challenger),
+            operator: operator.into(),
+            sums: pack_sums(&sums).into(),
+            ending: pack(&[&params, &third]).into(),
+            signature: signature.into(),
         }
-        Call::Segment { posted, number, standing, seat, operator, sums, index, witness } => {
+        .abi_encode(),
+        Call::Segment { posted, number, footing, list, operator, sums, index, witness } => {
             IGame::segmentCall {
                 posted: posted.into(),
                 number,
-                standing: standing.into(),
-                seat: seat.into(),
+                footing: footing.into(),
+                list: word(list),
                 operator: operator.into(),
                 sums: pack_sums(&sums).into(),
                 index,
-                witness: (*witness).into(),
+                witness: pack_witness(&witness).into(),
             }
             .abi_encode()
         }

@@ -167,13 +167,8 @@ fn of_moves(first: B256, topics: &[B256], data: &[u8]) -> Result<Event, DecodeEr
         }
         IGame::Picked::SIGNATURE_HASH => {
             let event: IGame::Picked = fields(topics, data)?;
-            Event::Picked {
-                match_id: match_id(event.matchId),
-                word: packed(event.word),
-                child: event.child,
-                node: digest(event.node),
-                siblings: digests(event.siblings),
-            }
+            let (match_id, word) = (match_id(event.matchId), packed(event.word));
+            Event::Picked { match_id, word, node: digest(event.node) }
         }
         IGame::SubTraced::SIGNATURE_HASH => {
             let event: IGame::SubTraced = fields(topics, data)?;

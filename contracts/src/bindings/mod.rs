@@ -5,6 +5,7 @@
 mod decode;
 mod encode;
 mod events;
+mod packed;
 mod parts;
 mod refusals;
 #[cfg(test)]

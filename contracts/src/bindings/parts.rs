@@ -1,11 +1,12 @@
 //! The structures that calls carry, to the ABI and back.
 
 use narrows_bisection::{
-    BlockTime, Opened, Parameters, Point, Posted, Refutation, Seat, Seated, Standing, Wei, Witness,
+    BlockTime, Footing, Parameters, Point, Posted, Refutation, Seat, Seated, Standing, Wei,
 };
-use narrows_commitment::{MultiProof, TensorRoot, TraceRoot};
+use narrows_commitment::{TensorRoot, TraceRoot};
 
 use super::abi::IGame;
+use super::packed::{pack_witness, unpack_witness};
 use super::{account, address, digest, digests, job, number, packed, root_words, roots, word, words};
 
 impl From<Parameters> for IGame::Parameters {
@@ -72,6 +73,18 @@ impl From<IGame::Posted> for Posted {
     }
 }
 
+impl From<Footing> for IGame::Footing {
+    fn from(footing: Footing) -> Self {
+        Self { word: number(footing.word), rest: word(footing.rest) }
+    }
+}
+
+impl From<IGame::Footing> for Footing {
+    fn from(footing: IGame::Footing) -> Self {
+        Self { word: packed(footing.word), rest: digest(footing.rest) }
+    }
+}
+
 impl From<Standing> for IGame::Standing {
     fn from(standing: Standing) -> Self {
         Self { word: number(standing.word), scope: word(standing.scope), list: word(standing.list) }
@@ -134,23 +147,6 @@ impl From<IGame::Point> for Point {
     }
 }
 
-impl From<Opened> for IGame::Opened {
-    fn from(opened: Opened) -> Self {
-        Self {
-            rootPath: words(&opened.root_path),
-            indices: opened.indices.iter().flat_map(|index| index.to_be_bytes()).collect::<Vec<u8>>().into(),
-            tiles: opened.tiles.into(),
-            proof: words(&opened.proof.0),
-        }
-    }
-}
-
-impl From<Witness> for IGame::Witness {
-    fn from(Witness { a, b, params, third }: Witness) -> Self {
-        Self { a: a.into(), b: b.into(), params: params.into(), third: third.into() }
-    }
-}
-
 impl From<Refutation> for IGame::Refutation {
     fn from(r: Refutation) -> Self {
         Self {
@@ -169,30 +165,9 @@ impl From<Refutation> for IGame::Refutation {
             tile: r.tile.into(),
             tilePath: words(&r.tile_path),
             element: r.element,
-            witness: r.witness.into(),
+            witness: pack_witness(&r.witness).into(),
         }
     }
-}
-
-/// `None` when the indices are not 4 bytes each: the contracts refuse such an opening, and `Opened` cannot hold it.
-pub(super) fn take_opened(opened: IGame::Opened) -> Option<Opened> {
-    let (indices, rest) = opened.indices.as_chunks::<4>();
-    rest.is_empty().then(|| Opened {
-        root_path: digests(opened.rootPath),
-        indices: indices.iter().copied().map(u32::from_be_bytes).collect(),
-        tiles: opened.tiles.into(),
-        proof: MultiProof(digests(opened.proof)),
-    })
-}
-
-pub(super) fn take_witness(witness: IGame::Witness) -> Option<Witness> {
-    let IGame::Witness { a, b, params, third } = witness;
-    Some(Witness {
-        a: take_opened(a)?,
-        b: take_opened(b)?,
-        params: take_opened(params)?,
-        third: take_opened(third)?,
-    })
 }
 
 pub(super) fn take_refutation(r: IGame::Refutation) -> Option<Box<Refutation>> {
@@ -212,6 +187,6 @@ pub(super) fn take_refutation(r: IGame::Refutation) -> Option<Box<Refutation>> {
         tile: r.tile.into(),
         tile_path: digests(r.tilePath),
         element: r.element,
-        witness: take_witness(r.witness)?,
+        witness: unpack_witness(&r.witness)?,
     }))
 }

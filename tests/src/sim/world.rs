@@ -398,6 +398,7 @@ fn moved(game: &Game, call: &Call) -> Option<MatchId> {
     let (claim, number) = match call {
         Call::Reveal { claim, number, .. }
         | Call::Pick { claim, number, .. }
+        | Call::Enter { claim, number, .. }
         | Call::PickOperator { claim, number, .. }
         | Call::RevealTiles { claim, number, .. } => (*claim, *number),
         Call::SubTrace { posted, number, .. }

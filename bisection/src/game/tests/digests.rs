@@ -3,7 +3,7 @@
 use narrows_commitment::keccak;
 
 use super::*;
-use crate::{MatchState, Point, Seated, state_hash};
+use crate::{Footing, MatchState, Point, Standing, context, ground, state_hash};
 
 /// 32 bytes that end in these.
 fn word(tail: &[u8]) -> Vec<u8> {
@@ -49,10 +49,7 @@ fn ids_by_hand() {
     );
     assert_eq!(ids::match_id(ClaimId(digest(7)), 3).0, hash(&[bytes(7), word(&[3])]));
     let seat = Seat { commitment: digest(5), opened_at: BlockTime(258), bond: Wei(7) };
-    assert_eq!(
-        ids::seat(&Seated { challenger: STRANGER, seat }),
-        hash(&[stranger.clone(), bytes(5), word(&[1, 2]), word(&[7])])
-    );
+    assert_eq!(ids::seat(&seat), hash(&[bytes(5), word(&[1, 2]), word(&[7])]));
     assert_eq!(
         ids::own_commitment(digest(6), STRANGER, ClaimId(digest(7)), 5, digest(8)),
         hash(&[bytes(6), stranger, bytes(7), word(&[5]), bytes(8)])
@@ -128,9 +125,11 @@ fn state() -> MatchState {
         operators: 0x81,
         element: 0x91,
         subject: 0xa1a2_a3a4,
+        reveal_bits: 0xb1,
         node: digest(1),
         scope: digest(2),
         list: digest(3),
+        challenger: Account([5; 20]),
         seat: digest(4),
     }
 }
@@ -139,21 +138,31 @@ fn state() -> MatchState {
 fn a_state_is_packed_and_hashed_by_hand() {
     let state = state();
     let packed = [
-        &[0, 0, 0][..],
+        &[0, 0, 0xb1][..],
         &[0xa1, 0xa2, 0xa3, 0xa4, 0x91, 0x81, 0x71],
         &[0x61, 0x62, 0x63, 0x64, 0x51, 0x52, 0x53, 0x54],
         &[0x41, 0x42, 0x43, 0x44, 0x45, 0x31, 0x32, 0x33, 0x21, 0x22, 0x23, 0x24, 0x11, 10],
     ]
     .concat();
     assert_eq!(state.word().0.to_vec(), packed);
-    let words = [packed, vec![1; 32], vec![2; 32], vec![3; 32], vec![4; 32]];
-    assert_eq!(state.hash().0, hash(&words));
-    assert_eq!(state_hash(&state.standing(), state.node, state.seat), state.hash());
-    assert_eq!(MatchState::from_parts(&state.standing(), state.node, state.seat), Some(state));
-    for (at, bits) in [(0, 1), (2, 0x80), (31, 10), (31, 5)] {
+    let ground_ = hash(&[vec![2; 32], vec![3; 32], vec![4; 32]]);
+    let context_ = hash(&[word(&[5; 20]), ground_.0.to_vec()]);
+    assert_eq!(state.hash().0, hash(&[packed, vec![1; 32], context_.0.to_vec()]));
+    assert_eq!((state.ground(), state.context()), (ground_, context_));
+    assert_eq!(ground(state.scope, state.list, state.seat), ground_);
+    assert_eq!(context(state.challenger, ground_), context_);
+    assert_eq!(state_hash(state.word(), state.node, context_), state.hash());
+    let word = state.word();
+    assert_eq!(state.shown(), Footing { word, rest: context_ });
+    assert_eq!(state.picked(), Footing { word, rest: ground_ });
+    assert_eq!(state.seated(), Footing { word, rest: digest(4) });
+    let from =
+        |standing: &Standing| MatchState::from_parts(standing, state.node, state.challenger, state.seat);
+    assert_eq!(from(&state.standing()), Some(state));
+    for (at, bits) in [(0, 1), (1, 0x80), (31, 10), (31, 5)] {
         let mut standing = state.standing();
         standing.word.0[at] ^= bits;
-        assert_eq!(MatchState::from_parts(&standing, state.node, state.seat), None, "{at}");
+        assert_eq!(from(&standing), None, "{at}");
     }
 }
 
@@ -175,8 +184,8 @@ fn real_tiles_are_counted_for_any_word() {
     ] {
         let state = MatchState { remaining, position, subject: tiles, ..state() };
         assert_eq!(state.real_tiles(), real, "{remaining} {position} {tiles}");
-        assert_eq!(state.standing().real_tiles(), real);
-        assert_eq!(state.standing().remaining(), remaining);
+        assert_eq!(state.shown().real_tiles(), real);
+        assert_eq!((state.shown().remaining(), state.shown().position()), (remaining, position));
     }
 }
 
@@ -191,7 +200,7 @@ fn levels_leave_a_tensor_its_last_two() {
         (Phase::TileC, 7, 4),
         (Phase::DataE, 1, 0),
     ] {
-        let state = MatchState { phase, remaining, ..state() };
-        assert_eq!(state.levels(4), levels, "{phase:?} {remaining}");
+        let state = MatchState { phase, remaining, reveal_bits: 4, ..state() };
+        assert_eq!(state.levels(), levels, "{phase:?} {remaining}");
     }
 }

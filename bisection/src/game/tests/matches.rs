@@ -97,13 +97,8 @@ fn layers_of_one_operator_need_no_sub_trace() {
     assert_eq!(world.phase(number), Phase::LayerE);
     let Match { state, .. } = world.at(number);
     let nodes = world.claimed.tree().descendants(1, 0, 1);
-    let reveal = |nodes: Vec<Digest>| Call::Reveal {
-        claim: world.claim,
-        number,
-        standing: state.standing(),
-        seat: state.seat,
-        nodes,
-    };
+    let reveal =
+        |nodes: Vec<Digest>| Call::Reveal { claim: world.claim, number, footing: state.shown(), nodes };
     let (good, one, three) = (reveal(nodes.clone()), reveal(vec![state.node]), reveal(vec![state.node; 3]));
     assert_eq!(world.send(STRANGER, NOTHING, &one), Err(Refusal::WrongCount));
     assert_eq!(world.send(STRANGER, NOTHING, &three), Err(Refusal::WrongCount));
@@ -166,28 +161,11 @@ fn a_move_answers_the_state_as_it_is() {
     let number = world.open();
     let good = world.pick_layer(number, 0);
     let mut bent = Vec::new();
-    for bit in 0..256 {
-        for part in 0..4 {
-            let mut call = good.clone();
-            let Call::Pick { standing, seat, .. } = &mut call else { unreachable!() };
-            let digest = match part {
-                0 => &mut standing.word,
-                1 => &mut standing.scope,
-                2 => &mut standing.list,
-                _ => &mut seat.commitment,
-            };
-            digest.0[bit / 8] ^= 1 << (bit % 8);
-            bent.push(call);
-        }
-    }
-    for (at, delta) in [(true, 1), (false, 1)] {
+    for bit in 0..512 {
         let mut call = good.clone();
-        let Call::Pick { seat, .. } = &mut call else { unreachable!() };
-        if at {
-            seat.opened_at.0 += delta;
-        } else {
-            seat.bond.0 += u128::from(delta);
-        }
+        let Call::Enter { footing, .. } = &mut call else { unreachable!() };
+        let digest = if bit < 256 { &mut footing.word } else { &mut footing.rest };
+        digest.0[bit / 8 % 32] ^= 1 << (bit % 8);
         bent.push(call);
     }
     for call in bent {
@@ -196,7 +174,7 @@ fn a_move_answers_the_state_as_it_is() {
     // Only the challenger has its seat.
     assert_eq!(world.send(STRANGER, NOTHING, &good), Err(Refusal::WrongState));
     let mut unknown = good.clone();
-    let Call::Pick { number, .. } = &mut unknown else { unreachable!() };
+    let Call::Enter { number, .. } = &mut unknown else { unreachable!() };
     *number = 9;
     assert_eq!(world.send(CHALLENGER, NOTHING, &unknown), Err(Refusal::UnknownMatch));
     world.send(CHALLENGER, NOTHING, &good).expect("good");

@@ -273,11 +273,10 @@ impl World {
             1 => self.program.operator_bytes(described.first),
             _ => self.program.operators_tree(LayerIndex(layer)).root().0.to_vec(),
         };
-        Call::Pick {
+        Call::Enter {
             claim: self.claim,
             number,
-            standing: self.at(number).state.standing(),
-            seat: self.seat(number),
+            footing: self.at(number).state.seated(),
             child: layer,
             node: leaf,
             siblings: self.claimed.tree().path(layer.into()),
@@ -292,8 +291,8 @@ impl World {
         Call::SubTrace {
             posted: self.posted,
             number,
-            standing: state.standing(),
-            seat: state.seat,
+            footing: state.seated(),
+            challenger: state.challenger,
             layer: self.layer(),
             roots: self.claimed.sub_roots(LayerIndex(0)),
             signature,
@@ -305,8 +304,7 @@ impl World {
         Call::PickOperator {
             claim: self.claim,
             number,
-            standing: self.at(number).state.standing(),
-            seat: self.seat(number),
+            footing: self.at(number).state.seated(),
             position,
             layer: self.layer(),
             operator: self.operator(position),
@@ -320,8 +318,7 @@ impl World {
         let Match { state, .. } = self.at(number);
         let mut tiles = self.claimed.operator(OperatorIndex(state.place)).to_vec();
         tiles.resize(tiles.len().div_ceil(128) * 128, 0);
-        let (standing, seat) = (state.standing(), state.seat);
-        Call::RevealTiles { claim: self.claim, number, standing, seat, tiles }
+        Call::RevealTiles { claim: self.claim, number, footing: state.shown(), tiles }
     }
 
     /// Names `element` of `slot` of operator `operator`'s output, all of whose tiles are under the node.
@@ -335,8 +332,8 @@ impl World {
         Call::Name {
             posted: self.posted,
             number,
-            standing: self.at(number).state.standing(),
-            seat: self.seat(number),
+            footing: self.at(number).state.seated(),
+            list: self.at(number).state.list,
             tile: narrows_commitment::tile_at(self.claimed.operator(OperatorIndex(operator)), slot.into())
                 .to_vec(),
             slot,
@@ -352,8 +349,9 @@ impl World {
         Call::Fold {
             posted: self.posted,
             number,
-            standing: state.standing(),
-            seat: state.seat,
+            footing: state.seated(),
+            list: state.list,
+            challenger: state.challenger,
             operator: self.operator(1),
             sums: sums.to_vec(),
             params: Box::new(crate::open_record(&self.program, OperatorIndex(1), 0)),
@@ -366,8 +364,8 @@ impl World {
         Call::Segment {
             posted: self.posted,
             number,
-            standing: self.at(number).state.standing(),
-            seat: self.seat(number),
+            footing: self.at(number).state.seated(),
+            list: self.at(number).state.list,
             operator: self.operator(1),
             sums: sums.to_vec(),
             index,

@@ -58,13 +58,7 @@ impl Maker {
                 commitment: m.digest(),
             },
             Event::Revealed { match_id: MatchId(m.digest()), word: m.digest(), nodes: m.digests() },
-            Event::Picked {
-                match_id: MatchId(m.digest()),
-                word: m.digest(),
-                child: m.u32(),
-                node: m.digest(),
-                siblings: m.digests(),
-            },
+            Event::Picked { match_id: MatchId(m.digest()), word: m.digest(), node: m.digest() },
             Event::SubTraced { match_id: MatchId(m.digest()), word: m.digest(), roots: m.roots() },
             Event::OperatorPicked { match_id: MatchId(m.digest()), word: m.digest(), position: m.u32() },
             Event::TilesRevealed { match_id: MatchId(m.digest()), word: m.digest(), tiles: m.bytes() },
@@ -156,14 +150,9 @@ pub fn log_of(event: &Event) -> (Target, LogData) {
             IGame::Revealed { matchId: id(&match_id.0), word: number(*word), nodes: words(nodes) }
                 .encode_log_data()
         }
-        Event::Picked { match_id, word, child, node, siblings } => IGame::Picked {
-            matchId: id(&match_id.0),
-            word: number(*word),
-            child: *child,
-            node: id(node),
-            siblings: words(siblings),
+        Event::Picked { match_id, word, node } => {
+            IGame::Picked { matchId: id(&match_id.0), word: number(*word), node: id(node) }.encode_log_data()
         }
-        .encode_log_data(),
         Event::SubTraced { match_id, word, roots } => {
             IGame::SubTraced { matchId: id(&match_id.0), word: number(*word), roots: root_words(roots) }
                 .encode_log_data()

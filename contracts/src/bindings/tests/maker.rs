@@ -1,8 +1,8 @@
 //! Values of every kind from a seed: one of each call.
 
 use narrows_bisection::{
-    Account, BlockTime, Call, ClaimId, JobId, Opened, Point, Posted, Refutation, Seat, Seated, Standing, Wei,
-    Witness,
+    Account, BlockTime, Call, ClaimId, Footing, JobId, Opened, Point, Posted, Refutation, Seat, Seated,
+    Standing, Wei, Witness,
 };
 use narrows_commitment::{Digest, LayersRoot, MultiProof, ProgramRoot, TensorRoot, TraceRoot, keccak};
 
@@ -89,6 +89,10 @@ impl Maker {
             trace_root: TraceRoot(self.digest()),
             output_root: TensorRoot(self.digest()),
         }
+    }
+
+    fn footing(&mut self) -> Footing {
+        Footing { word: self.digest(), rest: self.digest() }
     }
 
     fn standing(&mut self) -> Standing {
@@ -224,15 +228,21 @@ impl Maker {
             Call::Reveal {
                 claim: ClaimId(m.digest()),
                 number: m.u64(),
-                standing: m.standing(),
-                seat: m.digest(),
+                footing: m.footing(),
                 nodes: m.digests(),
             },
             Call::Pick {
                 claim: ClaimId(m.digest()),
                 number: m.u64(),
-                standing: m.standing(),
-                seat: m.seat(),
+                footing: m.footing(),
+                child: m.u32(),
+                node: m.digest(),
+                siblings: m.digests(),
+            },
+            Call::Enter {
+                claim: ClaimId(m.digest()),
+                number: m.u64(),
+                footing: m.footing(),
                 child: m.u32(),
                 node: m.digest(),
                 siblings: m.digests(),
@@ -243,8 +253,8 @@ impl Maker {
             Call::SubTrace {
                 posted: m.posted(),
                 number: m.u64(),
-                standing: m.standing(),
-                seat: m.digest(),
+                footing: m.footing(),
+                challenger: m.account(),
                 layer: m.bytes(),
                 roots: m.roots(),
                 signature: m.bytes(),
@@ -252,8 +262,7 @@ impl Maker {
             Call::PickOperator {
                 claim: ClaimId(m.digest()),
                 number: m.u64(),
-                standing: m.standing(),
-                seat: m.seat(),
+                footing: m.footing(),
                 position: m.u32(),
                 layer: m.bytes(),
                 operator: m.bytes(),
@@ -264,15 +273,14 @@ impl Maker {
             Call::RevealTiles {
                 claim: ClaimId(m.digest()),
                 number: m.u64(),
-                standing: m.standing(),
-                seat: m.digest(),
+                footing: m.footing(),
                 tiles: m.bytes(),
             },
             Call::Name {
                 posted: m.posted(),
                 number: m.u64(),
-                standing: m.standing(),
-                seat: m.seat(),
+                footing: m.footing(),
+                list: m.digest(),
                 tile: m.bytes(),
                 slot: m.u8(),
                 siblings: m.digests(),
@@ -283,8 +291,9 @@ impl Maker {
             Call::Fold {
                 posted: m.posted(),
                 number: m.u64(),
-                standing: m.standing(),
-                seat: m.digest(),
+                footing: m.footing(),
+                list: m.digest(),
+                challenger: m.account(),
                 operator: m.bytes(),
                 sums: m.sums(),
                 params: Box::new(m.opened()),
@@ -294,8 +303,8 @@ impl Maker {
             Call::Segment {
                 posted: m.posted(),
                 number: m.u64(),
-                standing: m.standing(),
-                seat: m.seat(),
+                footing: m.footing(),
+                list: m.digest(),
                 operator: m.bytes(),
                 sums: m.sums(),
                 index: m.u32(),
