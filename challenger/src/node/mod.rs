@@ -202,23 +202,39 @@ impl WatchtowerNode {
         let Some(program) = self.programs.get(&entry.program).cloned() else {
             return Ok(Err(format!("program {} is not known here", entry.program)));
         };
-        let (engine, backend) = (self.engines.get(&entry.program).cloned(), self.backend);
-        let input = entry.input.clone();
+        let failed = self.rerun(program, vec![(job, entry.input.clone())]).await?;
+        Ok(self.traces.get(&job).cloned().ok_or_else(|| failed.into_iter().map(|(_, why)| why).collect()))
+    }
+
+    /// Re-runs jobs of one program in one pass and keeps their traces; those that have none, with the reason.
+    async fn rerun(
+        &mut self,
+        program: Arc<Program>,
+        jobs: Vec<(JobId, Vec<u8>)>,
+    ) -> Result<Vec<(JobId, String)>, NodeError> {
+        let root = program.root();
+        let (engine, backend) = (self.engines.get(&root).cloned(), self.backend);
         let run = tokio::task::spawn_blocking(move || {
             let engine = match engine {
                 Some(engine) => engine,
                 None => Arc::new(BurnEngine::new(&program, backend)?),
             };
-            let outputs = engine.run(&input)?;
-            Ok::<_, EngineError>((engine, Trace::new(&program, input, outputs)))
+            let inputs: Vec<&[u8]> = jobs.iter().map(|(_, input)| input.as_slice()).collect();
+            let outputs = engine.run_all(&inputs)?;
+            let traced = jobs.into_iter().zip(outputs);
+            let traced = traced.map(|((job, input), outputs)| (job, Trace::new(&program, input, outputs)));
+            Ok::<_, EngineError>((engine, traced.collect::<Vec<_>>()))
         });
-        let (engine, trace) = run.await.map_err(|_| NodeError::Interrupted)??;
-        self.engines.insert(entry.program, engine);
-        Ok(trace.map_err(|error| error.to_string()).map(|trace| {
-            let trace = Arc::new(trace);
-            self.traces.insert(job, Arc::clone(&trace));
-            trace
-        }))
+        let (engine, traced) = run.await.map_err(|_| NodeError::Interrupted)??;
+        self.engines.insert(root, engine);
+        let mut failed = Vec::new();
+        for (job, trace) in traced {
+            match trace {
+                Ok(trace) => drop(self.traces.insert(job, Arc::new(trace))),
+                Err(error) => failed.push((job, error.to_string())),
+            }
+        }
+        Ok(failed)
     }
 
     /// Sends; whether it was accepted, or `None` when it failed by itself, which the tick's end tells.
