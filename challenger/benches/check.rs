@@ -140,6 +140,7 @@ pub(crate) fn cases() -> Vec<(&'static str, Program)> {
         ("maxpool2x2 28x28x64 i8", Builder::new(DType::I8, [28, 28, 64]).pool()),
         ("linear 1024 i8", Builder::new(DType::I8, [1, 1, 1024]).linear(1024)),
         ("linear 1024 x 128 rows i8", Builder::new(DType::I8, [1, 128, 1024]).linear(1024)),
+        ("linear 1536 x 128 rows of 384 i16", Builder::new(DType::I16, [1, 128, 384]).linear(1536)),
         ("attention scores 12 x 128 x 128 x 32 i16", scores(12, 128, 32)),
         ("rows divided by roots 128 x 384 i32", norm(128, 384)),
         (
@@ -185,6 +186,13 @@ fn check(c: &mut Criterion) {
             let terms = program.operators().iter().map(|op| op.elements() * op.terms()).sum();
             group.throughput(Throughput::Elements(terms));
             group.bench_function(name, |b| b.iter(|| engine.run(&input).expect("the input fits")));
+            if name == "small network" {
+                let together = [&input[..]; 8];
+                group.throughput(Throughput::Elements(8 * terms));
+                group.bench_function("small network, 8 claims together", |b| {
+                    b.iter(|| engine.run_all(&together).expect("the inputs fit"));
+                });
+            }
         }
         group.finish();
     }

@@ -138,6 +138,13 @@ fn a_model_is_compiled_run_checked_and_inspected() {
     std::fs::write(at.join("wrong.json"), claim.to_string()).expect("written");
     let checked = narrows(at, &["check", "wrong.json", "--program", "m.narrows"]);
     assert_eq!(checked.status.code(), Some(1));
+    // Several are re-run together, and one wrong claim among them is found.
+    let told = events(at, &["check", "t", "c.json", "t", "--program", "m.narrows"]);
+    let checked: Vec<_> = told.iter().filter(|event| event["event"] == "checked").collect();
+    assert_eq!(checked.len(), 3);
+    assert!(checked.iter().all(|event| event["agrees"] == true && &event["own"] == root));
+    let checked = narrows(at, &["check", "c.json", "wrong.json", "t", "--program", "m.narrows"]);
+    assert_eq!(checked.status.code(), Some(1));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Int, Tensor};
 
 use super::EngineError;
 use super::exact::Carrier;
@@ -87,6 +87,17 @@ impl Backend {
 #[allow(deprecated)]
 fn ndarray() -> Device {
     Device::new(burn_ndarray::NdArrayDevice::Cpu)
+}
+
+/// The entries of a table that an index names. On burn-flex one row of a matrix is read three times as fast as a list; on
+/// burn-ndarray it takes ten times as long.
+pub(crate) fn looked_up(table: Tensor<1, Int>, index: Tensor<1, Int>) -> Tensor<1, Int> {
+    let ([entries], [count]) = (table.dims(), index.dims());
+    if table.device() == Device::flex() {
+        table.reshape([1, entries]).gather(1, index.reshape([1, count])).reshape([count])
+    } else {
+        table.select(0, index)
+    }
 }
 
 impl fmt::Display for Backend {

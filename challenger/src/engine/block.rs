@@ -1,14 +1,16 @@
 //! One region of one operator, planned: gathers, weights and records, ready to run.
 
-use burn::tensor::Device;
-use narrows_program::{Fold, Operand, Operator, Program, Source, Window};
+use burn::tensor::{Device, Float, Int, IntDType, Tensor};
+use narrows_program::{DType, Fold, Operand, Operator, Program, Source, Window};
 
 use super::channels::Channels;
+use super::doubles::{Doubles, EXACT, Factors};
 use super::exact::{Carrier, Scheme};
 use super::finish::Finish;
 use super::gather::{Gather, Reads};
 use super::ints::{Ints, axis, greatest, wide};
 use super::lookup::Lookup;
+use super::number::Number;
 use super::product::{Matrix, Weights, gathered};
 use super::range::Range;
 use super::region::Region;
@@ -22,6 +24,10 @@ pub(crate) struct Sides {
     b: Option<Reads>,
     /// How a dot product is exact in floats; other folds have none.
     scheme: Option<Scheme>,
+    /// The greatest magnitudes of operands a and b.
+    magnitudes: [u128; 2],
+    /// Whether the device has doubles.
+    doubles: bool,
 }
 
 impl Sides {
@@ -33,13 +39,14 @@ impl Sides {
         };
         let a = side(&op.a, op.windows);
         let b = op.b.as_ref().map(|b| side(b, [Window::default(); 2]));
-        let dot = op.b.filter(|_| op.fold == Fold::Dot);
-        let scheme = dot.map(|b| {
-            let values = |operand: Operand| Range::of(program, operand.source);
+        let values = |operand: Operand| Range::of(program, operand.source);
+        let scheme = op.b.filter(|_| op.fold == Fold::Dot).map(|b| {
             let scheme = Scheme::cheapest(op.terms(), values(op.a), values(b), carriers);
             scheme.expect("a legal sum stays below 2^62, and that of its digits' magnitudes below twice that")
         });
-        Self { a, b, scheme }
+        let magnitude = |operand: Operand| u128::from(values(operand).magnitude());
+        let magnitudes = [magnitude(op.a), op.b.map_or(0, magnitude)];
+        Self { a, b, scheme, magnitudes, doubles: carriers.contains(&Carrier::F64) }
     }
 
     fn footprint(&self, op: &Operator, region: &Region) -> (usize, usize) {
@@ -51,9 +58,14 @@ impl Sides {
 
     /// The lengths of an operator's regions.
     pub fn lengths(&self, op: &Operator, limits: &Limits) -> [usize; 4] {
+        let outputs = limits.outputs_of(op.elements());
         Region::cut(op, |region| {
             let (left, right) = self.footprint(op, region);
-            region.elements() <= limits.outputs && left <= limits.gathered && right <= limits.weights
+            let few = match (&self.scheme, &self.b) {
+                (Some(_), Some(b)) => limits.few_rows(&self.a, b, region),
+                _ => false,
+            };
+            (region.elements() <= outputs && left <= limits.gathered || few) && right <= limits.weights
         })
     }
 
@@ -63,14 +75,40 @@ impl Sides {
         let (left, right) = self.footprint(op, &whole);
         left.saturating_add(right).saturating_add(whole.elements())
     }
+
+    /// What no accumulator passes in magnitude, by the operands' ranges, nor anything that leads to it; the sum of a dot
+    /// product's digits' products only where `kernel` does not say better.
+    fn reach(&self, op: &Operator, kernel: &Kernel) -> u128 {
+        let ([a, b], terms) = (self.magnitudes, u128::from(op.terms()));
+        match (op.fold, kernel) {
+            (_, Kernel::Matrix(matrix)) => matrix.reach(),
+            (_, Kernel::Channels(channels)) => channels.reach(),
+            (Fold::Dot, _) => terms * a * b,
+            (Fold::Sum, _) => terms * a,
+            (Fold::Max, _) => a,
+            (Fold::Pair, _) => {
+                a * u128::from(op.scale_a.unsigned_abs()) + b * u128::from(op.scale_b.unsigned_abs())
+            }
+            (Fold::Gather, _) => b,
+            // Each value is ordered together with its place.
+            (Fold::ArgMax, _) => (a + 1) << 24,
+        }
+    }
 }
 
 /// A planned region.
 #[derive(Debug, Clone)]
 pub(crate) struct Block {
     kernel: Kernel,
-    finish: Finish,
+    ending: Ending,
     op: Operator,
+}
+
+/// How accumulators become elements, and so what they are carried in.
+#[derive(Debug, Clone)]
+enum Ending {
+    Ints(Finish),
+    Doubles(Doubles),
 }
 
 #[derive(Debug, Clone)]
@@ -82,33 +120,59 @@ enum Kernel {
     Lookup(Lookup),
 }
 
+/// What plans of an operator's regions share.
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    /// Operand b where it is a constant that may be converted now.
+    weights: Option<Weights>,
+    factors: Factors,
+}
+
+impl Shared {
+    /// For an operator whose operand b is this constant, if it may be converted now.
+    pub fn new(weights: Option<Weights>) -> Self {
+        Self { weights, factors: Factors::new() }
+    }
+}
+
 impl Block {
-    /// Plans a region. `weights` is operand b where it is a constant that may be converted now.
+    /// Plans a region.
     pub fn new(
         program: &Program,
         op: &Operator,
         sides: &Sides,
         region: Region,
-        weights: Option<&mut Weights>,
+        shared: &mut Shared,
         device: &Device,
     ) -> Result<Self, EngineError> {
         let a = &sides.a;
         let kernel = match (op.fold, &sides.b) {
             (Fold::Dot, Some(b)) => {
                 let scheme = sides.scheme.expect("a dot product has a scheme");
-                match Channels::new(a, b, &scheme, region, device) {
+                match Channels::new(a, b, &scheme, region, device)? {
                     Some(channels) => Kernel::Channels(channels),
-                    None => Kernel::Matrix(Matrix::new(a, b, scheme, region, weights, device)?),
+                    None => {
+                        Kernel::Matrix(Matrix::new(a, b, scheme, region, shared.weights.as_mut(), device)?)
+                    }
                 }
             }
             (Fold::Pair, Some(b)) => {
                 let spread = |side: &Reads| Spread::new(side, &region, device);
-                Kernel::Pair(spread(a), spread(b), region)
+                Kernel::Pair(spread(a)?, spread(b)?, region)
             }
-            (Fold::Gather, Some(b)) => Kernel::Lookup(Lookup::new(op, a, b, region, device)),
-            _ => Kernel::Reduce(Gather::new(a, &region, &region.live(), device), region),
+            (Fold::Gather, Some(b)) => Kernel::Lookup(Lookup::new(op, a, b, region, device)?),
+            _ => Kernel::Reduce(Gather::new(a, &region, &region.live(), device)?, region),
         };
-        Ok(Self { kernel, finish: Finish::new(program, op, &region, device), op: *op })
+        let reach = sides.reach(op, &kernel);
+        let doubles = match sides.doubles && reach <= EXACT {
+            true => Doubles::new(program, op, &region, reach, &mut shared.factors, device)?,
+            false => None,
+        };
+        let ending = match doubles {
+            Some(doubles) => Ending::Doubles(doubles),
+            None => Ending::Ints(Finish::new(program, op, &region, device)?),
+        };
+        Ok(Self { kernel, ending, op: *op })
     }
 
     /// Whether runs read operand b.
@@ -122,32 +186,69 @@ impl Block {
 
     /// The region's outputs in row-major order, stored in the output's type.
     pub fn run(&self, get: impl Fn(Source) -> Ints<1>) -> Ints<1> {
+        match &self.ending {
+            Ending::Ints(finish) => finish.run(self.accumulators::<Int>(&get), get),
+            Ending::Doubles(doubles) => doubles.run(self.accumulators::<Float>(&get), get),
+        }
+    }
+
+    fn accumulators<N: Number>(&self, get: impl Fn(Source) -> Ints<1>) -> Tensor<4, N> {
         let a = get(self.op.a.source);
         let b = || get(self.op.b.expect("the fold has an operand b").source);
-        let accumulators = match &self.kernel {
+        match &self.kernel {
             Kernel::Matrix(matrix) => matrix.run(a, b),
             Kernel::Channels(channels) => channels.run(a, b()),
             Kernel::Lookup(lookup) => lookup.run(a, b()),
             Kernel::Pair(left, right, region) => {
-                let left = left.run(a).mul_scalar(i64::from(self.op.scale_a));
-                let right = right.run(b()).mul_scalar(i64::from(self.op.scale_b));
-                (left + right).expand(region.len)
+                let scaled = |value: Tensor<4, N>, scale: i32| match scale {
+                    1 => value,
+                    _ => value.mul_scalar(i64::from(scale)),
+                };
+                let left = scaled(left.run(a), self.op.scale_a);
+                // Subtracting is faster than adding ([`super::number::plus`]).
+                let right = right.run(b()).mul_scalar(-i64::from(self.op.scale_b));
+                let sum = left - right;
+                if sum.dims() == region.len { sum } else { sum.expand(region.len) }
+            }
+            Kernel::Reduce(gather, region) if gather.stack_run() == 1 => {
+                self.rows_folded(gather.matrix(a, i64::from(self.op.pad))).reshape(region.len)
             }
             Kernel::Reduce(gather, region) => {
-                let terms = wide(gather.stack(a, i64::from(self.op.pad)));
-                self.folded(terms).reshape(region.len)
+                self.folded(gather.stack(a, i64::from(self.op.pad))).reshape(region.len)
             }
-        };
-        self.finish.run(accumulators, get)
+        }
     }
 
-    /// What is finalised of terms [positions, terms, positions of a run].
-    fn folded(&self, terms: Ints<3>) -> Ints<3> {
+    /// What is finalised of terms [positions, terms, positions of a run], stored in operand a's type.
+    fn folded<N: Number>(&self, terms: Ints<3>) -> Tensor<3, N> {
         match self.op.fold {
-            Fold::Max => greatest(terms),
-            Fold::ArgMax => first_greatest(terms),
+            Fold::Max => {
+                // Differences of two values of a type fit the next wider one.
+                let wider = match self.op.a.dtype {
+                    DType::I8 => IntDType::I16,
+                    DType::I16 => IntDType::I32,
+                    DType::I32 | DType::Params => IntDType::I64,
+                };
+                N::of_ints(greatest(terms.cast(wider)))
+            }
+            Fold::ArgMax => N::of_ints(first_greatest(wide(terms))),
             // A dot, a pair and a gather have kernels of their own.
-            Fold::Sum | Fold::Dot | Fold::Pair | Fold::Gather => terms.sum_dim(1),
+            Fold::Sum | Fold::Dot | Fold::Pair | Fold::Gather => {
+                let terms = N::of_ints(terms);
+                if terms.dims()[1] == 1 { terms } else { terms.sum_dim(1) }
+            }
+        }
+    }
+
+    /// The same of terms [positions, terms], which backends fold faster.
+    fn rows_folded<N: Number>(&self, terms: Ints<2>) -> Tensor<2, N> {
+        let [rows, count] = terms.dims();
+        match self.op.fold {
+            _ if count == 1 => self.folded(terms.reshape([rows, 1, 1])).reshape([rows, 1]),
+            // burn-ndarray counts places in the elements' type: 32 bits hold every place.
+            Fold::Max => N::of_ints(terms.cast(IntDType::I32).max_dim(1)),
+            Fold::Sum => N::of_ints(wide(terms).sum_dim(1)),
+            _ => self.folded(terms.reshape([rows, count, 1])).reshape([rows, 1]),
         }
     }
 }

@@ -16,11 +16,14 @@ const GRAIN: usize = 64;
 /// Chunks of `terms` terms for any two operands within the scheme's ranges.
 pub(crate) fn by_range(terms: usize, scheme: &Scheme) -> Vec<Range<usize>> {
     let chunks = cut(0..terms, scheme.carrier, &mut |chunk| Ok(chunk.len() as u128 * scheme.product()));
-    chunks.unwrap_or_else(|e: EngineError| unreachable!("a bound by range reads no tensor: {e}"))
+    chunks.map(|(chunks, _)| chunks).unwrap_or_else(|e| unreachable!("a bound by range reads no tensor: {e}"))
 }
 
-/// Chunks for these weights, a tensor of digits [matrices, terms, columns].
-pub(crate) fn by_weight(weights: &Tensor<3>, scheme: &Scheme) -> Result<Vec<Range<usize>>, EngineError> {
+/// Chunks for these weights, a tensor of digits [matrices, terms, columns], and what no sum of a column's |b| passes.
+pub(crate) fn by_weight(
+    weights: &Tensor<3>,
+    scheme: &Scheme,
+) -> Result<(Vec<Range<usize>>, u128), EngineError> {
     let [matrices, terms, columns] = weights.dims();
     let magnitudes = weights.clone().abs();
     let mut bound = |chunk: &Range<usize>| {
@@ -32,7 +35,14 @@ pub(crate) fn by_weight(weights: &Tensor<3>, scheme: &Scheme) -> Result<Vec<Rang
         let greatest = scalar(sums.max(), scheme.carrier)?;
         Ok(greatest * scheme.greatest_a())
     };
-    cut(0..terms, scheme.carrier, &mut bound)
+    let (chunks, sum) = cut(0..terms, scheme.carrier, &mut bound)?;
+    // The sum over chunks of the greatest sums in each; of several digits, only their ranges tell what they add up to.
+    let by_range = terms as u128 * scheme.b.total();
+    let column = match scheme.b.count {
+        1 => (sum / scheme.greatest_a().max(1)).min(by_range),
+        _ => by_range,
+    };
+    Ok((chunks, column))
 }
 
 /// The one element of a tensor, a non-negative integer.
@@ -46,18 +56,20 @@ fn scalar(tensor: Tensor<1>, carrier: Carrier) -> Result<u128, EngineError> {
 
 type Bound<'a> = dyn FnMut(&Range<usize>) -> Result<u128, EngineError> + 'a;
 
-/// Halves until every chunk is exact.
+/// Halves until every chunk is exact; the chunks, and the sum of their bounds.
 fn cut(
     whole: Range<usize>,
     carrier: Carrier,
     bound: &mut Bound<'_>,
-) -> Result<Vec<Range<usize>>, EngineError> {
+) -> Result<(Vec<Range<usize>>, u128), EngineError> {
     let mut open = vec![whole.clone()];
+    let mut sums = 0;
     let mut chunks: Vec<Range<usize>> = Vec::new();
     while let Some(chunk) = open.pop() {
         let sum = bound(&chunk)?;
         if sum <= u128::from(carrier.exact()) {
             chunks.push(chunk);
+            sums += sum;
             continue;
         }
         assert!(chunk.len() > 1, "one product of two digits is exact, not {sum}");
@@ -68,7 +80,7 @@ fn cut(
     }
     let end = chunks.iter().try_fold(whole.start, |at, c| (at == c.start).then_some(c.end));
     assert_eq!(end, Some(whole.end), "chunks cover every term once");
-    Ok(chunks)
+    Ok((chunks, sums))
 }
 
 #[cfg(test)]

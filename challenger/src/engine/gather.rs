@@ -2,13 +2,17 @@
 //!
 //! Rows are positions of the output, in a chosen order of axes; columns are terms. Where neighbouring terms, or
 //! neighbouring positions of the last axis, are neighbours in memory, whole runs of elements are gathered. A term that
-//! misses a window reads a run of pad values that is put before the tensor.
+//! misses a window reads a run of pad values that is put before the tensor. Of the operand a region takes only the part
+//! that it reads; where that stands in order already, nothing is gathered.
+
+use std::ops::Range;
 
 use burn::tensor::kind::Numeric;
 use burn::tensor::{Device, Tensor};
 use narrows_program::{IndexMap, Window};
 
-use super::ints::{Ints, axis, ints};
+use super::EngineError;
+use super::ints::{Ints, axis, ints, values};
 use super::region::Region;
 
 /// Below every address: one missed window sends the sum of a term's parts below 0.
@@ -85,7 +89,10 @@ enum Along {
 /// A gather that is ready to be applied to tensors.
 #[derive(Debug, Clone)]
 pub(crate) struct Gather {
-    index: Ints<1>,
+    /// The runs of the part, in order; none where they are all of it in its own order.
+    index: Option<Ints<1>>,
+    /// The elements of the operand that are read.
+    part: Range<usize>,
     along: Along,
     run: usize,
     rows: usize,
@@ -95,11 +102,37 @@ pub(crate) struct Gather {
 
 impl Gather {
     /// Plans the gather of `axes` of a region; other axes must be of length 1 or not move the operand.
-    pub fn new(reads: &Reads, region: &Region, axes: &[usize], device: &Device) -> Self {
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when an index cannot be read back.
+    pub fn new(reads: &Reads, region: &Region, axes: &[usize], device: &Device) -> Result<Self, EngineError> {
+        let mut gather = Self::whole(reads, region, axes, device);
+        let index = gather.index.take().expect("the gather of a whole operand has an index");
+        let runs = values(index)?;
+        // Run 0 is the pad where there are windows.
+        let first = i64::from(gather.padded);
+        let real = || runs.iter().copied().filter(|run| *run >= first);
+        let Some((least, greatest)) = real().min().zip(real().max()) else {
+            let index = Some(ints(runs, device));
+            return Ok(Self { index, part: 0..gather.run, ..gather });
+        };
+        let run = gather.run;
+        gather.part = (least - first) as usize * run..(greatest - first + 1) as usize * run;
+        gather.padded = gather.padded && runs.contains(&0);
+        let lowered = least - i64::from(gather.padded);
+        let runs: Vec<i64> = runs.iter().map(|run| (run - lowered).max(0)).collect();
+        let in_order = !gather.padded && runs.iter().enumerate().all(|(at, run)| at as i64 == *run);
+        gather.index = (!in_order).then(|| ints(runs, device));
+        Ok(gather)
+    }
+
+    /// As [`Gather::new`], reading the operand from its beginning to its end: what [`Gather::moved`] needs.
+    pub fn whole(reads: &Reads, region: &Region, axes: &[usize], device: &Device) -> Self {
         let (along, run) = reads.best_run(region, axes);
         let plan = Plan { reads, region, axes, along, run, device };
         Self {
-            index: plan.index(),
+            index: Some(plan.index()),
+            part: 0..reads.elements as usize,
             along,
             run: run as usize,
             rows: axes.iter().map(|a| region.len[*a]).product(),
@@ -110,23 +143,31 @@ impl Gather {
 
     /// The gathered elements as [positions, terms].
     pub fn matrix<K: Numeric>(&self, source: Tensor<1, K>, pad: i64) -> Tensor<2, K> {
-        let runs = self.runs(source, pad);
-        match self.along {
-            Along::Terms => runs.reshape([self.rows, self.terms]),
-            Along::Outputs => {
-                let stack = runs.reshape([self.rows / self.run, self.terms, self.run]);
-                stack.swap_dims(1, 2).reshape([self.rows, self.terms])
-            }
-        }
+        self.by_position(self.runs(self.part(source), pad))
     }
 
     /// The gathered elements as [positions / run, terms, run of positions].
     pub fn stack<K: Numeric>(&self, source: Tensor<1, K>, pad: i64) -> Tensor<3, K> {
-        let runs = self.runs(source, pad);
-        match self.along {
-            Along::Terms => runs.reshape([self.rows, self.terms, 1]),
-            Along::Outputs => runs.reshape([self.rows / self.run, self.terms, self.run]),
-        }
+        self.by_run(self.runs(self.part(source), pad))
+    }
+
+    /// The matrix of each tensor that `make` makes of the operand, element by element and 0 of 0: before it is gathered,
+    /// or after where that is fewer elements.
+    pub fn matrices<K: Numeric, L: Numeric>(
+        &self,
+        source: Tensor<1, K>,
+        make: impl Fn(Tensor<1, K>) -> Vec<Tensor<1, L>>,
+    ) -> Vec<Tensor<2, L>> {
+        self.made(source, make).into_iter().map(|runs| self.by_position(runs)).collect()
+    }
+
+    /// The same as stacks.
+    pub fn stacks<K: Numeric, L: Numeric>(
+        &self,
+        source: Tensor<1, K>,
+        make: impl Fn(Tensor<1, K>) -> Vec<Tensor<1, L>>,
+    ) -> Vec<Tensor<3, L>> {
+        self.made(source, make).into_iter().map(|runs| self.by_run(runs)).collect()
     }
 
     /// Positions in a run of [`Self::stack`].
@@ -136,18 +177,60 @@ impl Gather {
 
     /// The elements of single terms without windows, the runs of each row of `by` [rows, 1] moved on by so many runs.
     pub fn moved<K: Numeric>(&self, source: Tensor<1, K>, by: Ints<2>) -> Tensor<2, K> {
-        let ([rows, _], [count]) = (by.dims(), self.index.dims());
-        picked(source, (self.index.clone().reshape([rows, count / rows]) + by).reshape([count]), self.run)
+        let index = self.index.clone().expect("the gather of a whole operand has an index");
+        let ([rows, _], [count]) = (by.dims(), index.dims());
+        picked(source, (index.reshape([rows, count / rows]) + by).reshape([count]), self.run)
     }
 
-    fn runs<K: Numeric>(&self, source: Tensor<1, K>, pad: i64) -> Tensor<2, K> {
-        let (device, dtype) = (source.device(), source.dtype());
-        let source = if self.padded {
-            Tensor::cat(vec![Tensor::full([self.run], pad, (&device, dtype)), source], 0)
-        } else {
-            source
+    /// The part of the operand that is read.
+    fn part<K: Numeric>(&self, source: Tensor<1, K>) -> Tensor<1, K> {
+        let [elements] = source.dims();
+        if self.part == (0..elements) { source } else { source.slice([self.part.clone()]) }
+    }
+
+    fn made<K: Numeric, L: Numeric>(
+        &self,
+        source: Tensor<1, K>,
+        make: impl Fn(Tensor<1, K>) -> Vec<Tensor<1, L>>,
+    ) -> Vec<Tensor<2, L>> {
+        let part = self.part(source);
+        let gathered = self.rows * self.terms;
+        if gathered <= self.part.len() {
+            let runs = self.runs(part, 0).reshape([gathered]);
+            return make(runs).into_iter().map(|t| t.reshape([gathered / self.run, self.run])).collect();
+        }
+        make(part).into_iter().map(|t| self.runs(t, 0)).collect()
+    }
+
+    fn by_position<K: Numeric>(&self, runs: Tensor<2, K>) -> Tensor<2, K> {
+        match self.along {
+            Along::Terms => runs.reshape([self.rows, self.terms]),
+            Along::Outputs => {
+                let stack = runs.reshape([self.rows / self.run, self.terms, self.run]);
+                stack.swap_dims(1, 2).reshape([self.rows, self.terms])
+            }
+        }
+    }
+
+    fn by_run<K: Numeric>(&self, runs: Tensor<2, K>) -> Tensor<3, K> {
+        match self.along {
+            Along::Terms => runs.reshape([self.rows, self.terms, 1]),
+            Along::Outputs => runs.reshape([self.rows / self.run, self.terms, self.run]),
+        }
+    }
+
+    fn runs<K: Numeric>(&self, part: Tensor<1, K>, pad: i64) -> Tensor<2, K> {
+        let Some(index) = self.index.clone() else {
+            let [elements] = part.dims();
+            return part.reshape([elements / self.run, self.run]);
         };
-        picked(source, self.index.clone(), self.run)
+        let (device, dtype) = (part.device(), part.dtype());
+        let part = if self.padded {
+            Tensor::cat(vec![Tensor::full([self.run], pad, (&device, dtype)), part], 0)
+        } else {
+            part
+        };
+        picked(part, index, self.run)
     }
 }
 

@@ -42,32 +42,42 @@ pub(crate) fn stored(dtype: DType, bytes: &[u8], device: &Device) -> Ints<1> {
     Tensor::from_data(data, (device, kind))
 }
 
-/// The canonical bytes of a stored tensor, and the tensor again.
-///
-/// The data is taken out and put back: burn-ndarray reads a tensor of which there is a second handle one element at a
-/// time, a thousand times slower.
-pub(crate) fn canonical(tensor: Ints<1>, dtype: DType) -> Result<(Vec<u8>, Ints<1>), EngineError> {
-    let device = tensor.device();
+/// The values of a 64-bit tensor.
+pub(crate) fn values(tensor: Ints<1>) -> Result<Vec<i64>, EngineError> {
     let data = tensor.try_into_data().map_err(|e| EngineError::Device(e.to_string()))?;
-    let wrong = |e| EngineError::Device(format!("{e:?}"));
-    let bytes = match dtype {
-        DType::I8 => data.as_slice::<i8>().map_err(wrong)?.iter().map(|v| *v as u8).collect(),
-        DType::I16 => data.as_slice::<i16>().map_err(wrong)?.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        DType::I32 => data.as_slice::<i32>().map_err(wrong)?.iter().flat_map(|v| v.to_le_bytes()).collect(),
-        DType::Params => unreachable!("no operator of a legal program gives records"),
-    };
-    let kind = data.dtype();
-    Ok((bytes, Tensor::from_data(data, (&device, kind))))
+    Ok(data.as_slice::<i64>().map_err(|e| EngineError::Device(format!("{e:?}")))?.to_vec())
 }
 
-/// Casts to the type that an output is stored in; the values must be in its range.
-pub(crate) fn narrow(tensor: Ints<1>, dtype: DType) -> Ints<1> {
-    tensor.cast(match dtype {
+/// Appends the canonical bytes of a stored tensor.
+///
+/// It should be the tensor's last handle: burn-ndarray reads a tensor of which there is a second one element at a time, a
+/// thousand times slower.
+pub(crate) fn canonical(tensor: Ints<1>, dtype: DType, out: &mut Vec<u8>) -> Result<(), EngineError> {
+    fn append<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N], out: &mut Vec<u8>) {
+        let start = out.len();
+        out.resize(start + N * values.len(), 0);
+        let (chunks, _) = out[start..].as_chunks_mut::<N>();
+        chunks.iter_mut().zip(values).for_each(|(chunk, value)| *chunk = bytes(*value));
+    }
+    let data = tensor.try_into_data().map_err(|e| EngineError::Device(e.to_string()))?;
+    let wrong = |e| EngineError::Device(format!("{e:?}"));
+    match dtype {
+        DType::I8 => append(data.as_slice::<i8>().map_err(wrong)?, i8::to_le_bytes, out),
+        DType::I16 => append(data.as_slice::<i16>().map_err(wrong)?, i16::to_le_bytes, out),
+        DType::I32 => append(data.as_slice::<i32>().map_err(wrong)?, i32::to_le_bytes, out),
+        DType::Params => unreachable!("no operator of a legal program gives records"),
+    }
+    Ok(())
+}
+
+/// The type that an output is stored in.
+pub(crate) fn stored_type(dtype: DType) -> IntDType {
+    match dtype {
         DType::I8 => IntDType::I8,
         DType::I16 => IntDType::I16,
         DType::I32 => IntDType::I32,
         DType::Params => unreachable!("no operator of a legal program gives records"),
-    })
+    }
 }
 
 /// Casts to 64 bits.
@@ -94,7 +104,7 @@ pub(crate) fn digits(tensor: Ints<1>, cut: &Digits, carrier: Carrier) -> Vec<Ten
     out
 }
 
-/// The greatest value along the middle axis, by pairs, for values below 2^62 in magnitude.
+/// The greatest value along the middle axis, by pairs; the type must hold the difference of any two.
 pub(crate) fn greatest(mut tensor: Ints<3>) -> Ints<3> {
     loop {
         let [rows, terms, run] = tensor.dims();
@@ -104,6 +114,6 @@ pub(crate) fn greatest(mut tensor: Ints<3>) -> Ints<3> {
         let half = terms / 2;
         let low = tensor.clone().slice([0..rows, 0..terms - half, 0..run]);
         let high = tensor.slice([0..rows, half..terms, 0..run]);
-        tensor = low.clone() + (high - low).clamp_min(0i64);
+        tensor = low.clone() - (low - high).clamp_max(0i64);
     }
 }

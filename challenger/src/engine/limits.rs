@@ -1,4 +1,10 @@
 //! How much memory a plan and a run may take.
+//!
+//! By default what a region works on stays in a core's cache, and regions are worked on by all threads.
+
+use super::gather::Reads;
+use super::product::Axes;
+use super::region::Region;
 
 /// Limits in elements, not bytes: an element takes one to eight.
 ///
@@ -18,8 +24,29 @@ pub struct Limits {
     pub regions: u64,
 }
 
+impl Limits {
+    /// Outputs below which an operator is not cut for the threads' sake alone.
+    const SHARE: u64 = 1 << 13;
+    /// Rows of a product beyond which reading its columns once more costs little.
+    const ROWS: usize = 64;
+
+    /// Whether a product's region has so few rows that it is rather left whole: with fewer, the matrix of its columns would
+    /// be read too often. It may then have four times the outputs, and so many gathered elements.
+    pub(crate) fn few_rows(&self, a: &Reads, b: &Reads, region: &Region) -> bool {
+        let [matrices, rows, terms, columns] = Axes::new(a, b, region).sizes(a, region);
+        let most = rows.saturating_mul(terms.max(columns));
+        matrices == 1 && rows <= Self::ROWS && rows <= columns && most <= self.outputs.saturating_mul(4)
+    }
+
+    /// Outputs of a region of an operator of so many: enough regions for every thread.
+    pub(crate) fn outputs_of(&self, elements: u64) -> usize {
+        let share = elements.div_ceil(rayon::current_num_threads() as u64).max(Self::SHARE);
+        self.outputs.min(usize::try_from(share).unwrap_or(usize::MAX))
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
-        Self { gathered: 1 << 22, weights: 1 << 28, outputs: 1 << 21, kept: 1 << 28, regions: 1 << 12 }
+        Self { gathered: 1 << 18, weights: 1 << 28, outputs: 1 << 16, kept: 1 << 28, regions: 1 << 12 }
     }
 }

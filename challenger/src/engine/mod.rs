@@ -1,8 +1,8 @@
 //! The challenger's engine: runs a program again in burn and gets exactly the integers of the specification.
 //!
-//! Whole-tensor operations only. An operator is cut into regions of neighbouring outputs; each is gathered, folded and
-//! finalised. Dot products are float matrix products of integers so small that no sum rounds; everything else is
-//! 64-bit integer arithmetic.
+//! Whole-tensor operations only. An operator is cut into regions of neighbouring outputs, which all threads work on; each is
+//! gathered, folded and finalised. Dot products are float matrix products of integers so small that no sum rounds. Everything
+//! else is arithmetic in doubles where their 53 bits hold every intermediate, and in 64-bit integers elsewhere.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -11,7 +11,8 @@
 //! | `gather`, `spread`, `lookup` | which element serves which term, also where another element says so |
 //! | `range`, `exact`, `chunk` | what operands may hold, and the bounds that make float products exact |
 //! | `product`, `channels` | dot products: of matrices, and of one column |
-//! | `ints`, `arithmetic`, `finish` | integer tensors, digits, division, roots, and how accumulators become elements |
+//! | `ints`, `number`, `arithmetic` | integer tensors, digits, what accumulators are carried in, division, roots |
+//! | `records`, `finish`, `doubles` | how accumulators become elements: in 64-bit integers, and in doubles where that is exact |
 //! | `self_test` | arithmetic that a backend must get right before it is used |
 //!
 //! Nothing is shared with the executor's engine or with the referee but the program's types.
@@ -21,6 +22,7 @@ mod backend;
 mod block;
 mod channels;
 mod chunk;
+mod doubles;
 mod error;
 mod exact;
 mod finish;
@@ -28,9 +30,11 @@ mod gather;
 mod ints;
 mod limits;
 mod lookup;
+mod number;
 mod plan;
 mod product;
 mod range;
+mod records;
 mod region;
 mod self_test;
 mod spread;
@@ -47,7 +51,7 @@ use burn::tensor::Device;
 use narrows_program::{Program, Source};
 
 use exact::Carrier;
-use ints::{Ints, canonical, stored};
+use ints::{Ints, stored};
 use plan::Plan;
 
 /// A program, planned for one backend.
@@ -106,30 +110,43 @@ impl BurnEngine {
     /// # Errors
     /// [`EngineError::InputSize`] when the input is not of the program's size.
     pub fn run(&self, input: &[u8]) -> Result<Vec<Vec<u8>>, EngineError> {
+        let outputs = self.run_all(&[input])?;
+        Ok(outputs.into_iter().next().expect("an input has outputs"))
+    }
+
+    /// As [`BurnEngine::run`] for several inputs in one pass: every operator is done for all of them before the next one.
+    ///
+    /// # Errors
+    /// [`EngineError::InputSize`] when an input is not of the program's size.
+    pub fn run_all(&self, inputs: &[&[u8]]) -> Result<Vec<Vec<Vec<u8>>>, EngineError> {
         let expected = self.program.header().input;
-        if input.len() as u64 != expected.bytes() {
-            return Err(EngineError::InputSize { expected: expected.bytes(), given: input.len() as u64 });
+        if let Some(other) = inputs.iter().find(|input| input.len() as u64 != expected.bytes()) {
+            return Err(EngineError::InputSize { expected: expected.bytes(), given: other.len() as u64 });
         }
-        let input = stored(expected.dtype, input, &self.device);
-        let mut live: Vec<Option<Ints<1>>> = Vec::with_capacity(self.plan.steps.len());
-        let mut outputs = Vec::with_capacity(self.plan.steps.len());
+        let operators = self.plan.steps.len();
+        let mut outputs: Vec<Vec<Vec<u8>>> = inputs.iter().map(|_| Vec::with_capacity(operators)).collect();
+        let inputs: Vec<Ints<1>> =
+            inputs.iter().map(|input| stored(expected.dtype, input, &self.device)).collect();
+        // For each operator, its output for each input.
+        let mut live: Vec<Vec<Ints<1>>> = Vec::with_capacity(operators);
         for (index, (step, op)) in self.plan.steps.iter().zip(self.program.operators()).enumerate() {
-            let get = |source| match source {
-                Source::Input => input.clone(),
+            let get = |input: usize, source| match source {
+                Source::Input => inputs[input].clone(),
                 Source::Constant(index) => self.plan.constants[&index].clone(),
-                Source::Operator(index) => {
-                    live[index.0 as usize].clone().expect("an output is kept until its last reader")
-                }
+                Source::Operator(index) => live[index.0 as usize]
+                    .get(input)
+                    .cloned()
+                    .expect("an output is kept until its last reader"),
             };
-            let output = step.run(&self.program, &get, &self.device)?;
-            let (bytes, output) = canonical(output, op.dtype)?;
-            outputs.push(bytes);
-            live.push(self.plan.last_use[index].is_some().then_some(output));
+            let made = step.run(&self.program, inputs.len(), &get, &self.device)?;
+            let read = self.plan.last_use[index].is_some();
+            live.push(made.iter().filter(|_| read).map(|m| stored(op.dtype, m, &self.device)).collect());
+            outputs.iter_mut().zip(made).for_each(|(outputs, made)| outputs.push(made));
             for source in op.sources() {
                 if let Source::Operator(read) = source
                     && self.plan.last_use[read.0 as usize] == Some(index)
                 {
-                    live[read.0 as usize] = None;
+                    live[read.0 as usize].clear();
                 }
             }
         }

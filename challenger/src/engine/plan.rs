@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use narrows_program::{ConstantIndex, Fold, Operator, Program, Source};
+use rayon::prelude::*;
 
-use super::block::{Block, Sides};
+use super::block::{Block, Shared, Sides};
 use super::exact::Carrier;
-use super::ints::{Ints, stored};
+use super::ints::{Ints, canonical, stored};
 use super::product::Weights;
-use super::region::{region_count, regions};
+use super::region::{region, region_count};
 use super::{EngineError, Limits};
 
 /// A planned operator.
@@ -90,15 +91,18 @@ impl Step {
             return Ok(step);
         }
         *room -= needed;
-        let mut weights = match op.b.map(|b| b.source) {
+        let weights = match op.b.map(|b| b.source) {
             Some(Source::Constant(index)) if op.fold == Fold::Dot => {
                 let constant = program.constant(index);
                 Some(Weights::new(stored(constant.dtype, &constant.bytes, device)))
             }
             _ => None,
         };
-        let blocks = regions(op, lengths)
-            .map(|region| Block::new(program, op, &sides, region, weights.as_mut(), device));
+        let mut shared = Shared::new(weights);
+        let blocks = (0..region_count(op, lengths)).map(|index| {
+            let region = region(op, lengths, index);
+            Block::new(program, op, &sides, region, &mut shared, device)
+        });
         step.blocks = Some(blocks.collect::<Result<_, _>>()?);
         Ok(step)
     }
@@ -107,20 +111,41 @@ impl Step {
         self.blocks.as_ref().is_none_or(|blocks| blocks.iter().any(Block::reads_b))
     }
 
-    /// The operator's output, stored in its type.
+    /// The operator's output in canonical bytes for each of so many inputs; `get` gives what it reads for one of them.
+    ///
+    /// Regions are worked on by all threads, each for every input.
     pub fn run(
         &self,
         program: &Program,
-        get: &dyn Fn(Source) -> Ints<1>,
+        inputs: usize,
+        get: &(dyn Fn(usize, Source) -> Ints<1> + Sync),
         device: &Device,
-    ) -> Result<Ints<1>, EngineError> {
-        let parts = match &self.blocks {
-            Some(blocks) => blocks.iter().map(|block| Ok(block.run(get))).collect(),
-            None => regions(&self.op, self.lengths)
-                .map(|region| Ok(Block::new(program, &self.op, &self.sides, region, None, device)?.run(get)))
-                .collect::<Result<Vec<_>, EngineError>>(),
+    ) -> Result<Vec<Vec<u8>>, EngineError> {
+        let element = |block: &Block, input: usize| {
+            let mut bytes = Vec::new();
+            canonical(block.run(|source| get(input, source)), self.op.dtype, &mut bytes)?;
+            Ok::<_, EngineError>(bytes)
         };
-        let mut parts = parts?;
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 0) })
+        // Region after region, the parts of all inputs.
+        let parts: Vec<Vec<u8>> = match &self.blocks {
+            Some(blocks) => (0..blocks.len() * inputs)
+                .into_par_iter()
+                .map(|task| element(&blocks[task / inputs], task % inputs))
+                .collect::<Result<_, _>>()?,
+            None => {
+                let parts = (0..region_count(&self.op, self.lengths)).into_par_iter().map(|index| {
+                    let region = region(&self.op, self.lengths, index);
+                    let mut alone = Shared::default();
+                    let block = Block::new(program, &self.op, &self.sides, region, &mut alone, device)?;
+                    (0..inputs).map(|input| element(&block, input)).collect::<Result<Vec<_>, _>>()
+                });
+                parts.collect::<Result<Vec<_>, EngineError>>()?.into_iter().flatten().collect()
+            }
+        };
+        let whole = |input: usize| {
+            let own = parts.iter().skip(input).step_by(inputs);
+            own.map(Vec::as_slice).collect::<Vec<_>>().concat()
+        };
+        Ok(if parts.len() == inputs { parts } else { (0..inputs).map(whole).collect() })
     }
 }

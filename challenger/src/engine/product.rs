@@ -7,13 +7,14 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use burn::tensor::{Device, IntDType, Tensor};
+use burn::tensor::{Device, Tensor};
 
 use super::EngineError;
 use super::chunk;
 use super::exact::Scheme;
 use super::gather::{Gather, Reads};
 use super::ints::{Ints, digits};
+use super::number::{Number, plus};
 use super::region::Region;
 
 /// The axes of a region's output, by what they move.
@@ -71,7 +72,11 @@ pub(crate) fn gathered(a: &Reads, b: &Reads, scheme: &Scheme, region: &Region) -
 }
 
 /// Brings values, row-major by the axes in `order`, into row-major order of the region.
-pub(crate) fn in_order<const D: usize>(values: Ints<D>, region: &Region, order: &[usize]) -> Ints<4> {
+pub(crate) fn in_order<const D: usize, N: Number>(
+    values: Tensor<D, N>,
+    region: &Region,
+    order: &[usize],
+) -> Tensor<4, N> {
     let order: [usize; 4] = order.try_into().expect("an axis is in one class");
     let values = values.reshape(order.map(|axis| region.len[axis]));
     let back: [isize; 4] = std::array::from_fn(|axis| {
@@ -89,6 +94,8 @@ pub(crate) struct Matrix {
     sizes: [usize; 4],
     right: Right,
     chunks: Vec<Range<usize>>,
+    /// The greatest sum over a column's terms of |b|, by what the weights are or may be.
+    column: u128,
     order: Vec<usize>,
     region: Region,
 }
@@ -101,8 +108,8 @@ pub(crate) struct Weights {
     made: HashMap<(u64, Vec<(usize, usize)>), Made>,
 }
 
-/// Weights as columns, one tensor a chunk of terms.
-type Made = (Vec<Tensor<3>>, Vec<Range<usize>>);
+/// Weights as columns, one tensor a chunk of terms, and the greatest sum of a column's magnitudes.
+type Made = (Vec<Tensor<3>>, Vec<Range<usize>>, u128);
 
 impl Weights {
     /// Nothing made yet.
@@ -122,15 +129,15 @@ impl Weights {
         if let Some(made) = self.made.get(&key) {
             return Ok(made.clone());
         }
-        let gather = Gather::new(b, region, axes, &self.tensor.device());
+        let gather = Gather::new(b, region, axes, &self.tensor.device())?;
         let whole = materialised(columns(&gather, self.tensor.clone(), scheme, sizes));
-        let chunks = chunk::by_weight(&whole, scheme)?;
+        let (chunks, column) = chunk::by_weight(&whole, scheme)?;
         let parts = match chunks.len() {
             1 => vec![whole],
             _ => chunks.iter().map(|c| materialised(terms_of(&whole, c))).collect(),
         };
-        self.made.insert(key, (parts.clone(), chunks.clone()));
-        Ok((parts, chunks))
+        self.made.insert(key, (parts.clone(), chunks.clone(), column));
+        Ok((parts, chunks, column))
     }
 }
 
@@ -155,22 +162,24 @@ impl Matrix {
         let axes = Axes::new(a, b, &region);
         let (left, right) = axes.sides();
         let sizes = axes.sizes(a, &region);
-        let (right, chunks) = match weights {
+        let (right, chunks, column) = match weights {
             None => {
-                let gather = Gather::new(b, &region, &right, device);
-                (Right::Gathered(Box::new(gather)), chunk::by_range(sizes[2], &scheme))
+                let gather = Gather::new(b, &region, &right, device)?;
+                let column = sizes[2] as u128 * scheme.b.total();
+                (Right::Gathered(Box::new(gather)), chunk::by_range(sizes[2], &scheme), column)
             }
             Some(weights) => {
-                let (parts, chunks) = weights.columns(b, &region, &right, sizes, &scheme)?;
-                (Right::Weights(parts), chunks)
+                let (parts, chunks, column) = weights.columns(b, &region, &right, sizes, &scheme)?;
+                (Right::Weights(parts), chunks, column)
             }
         };
         Ok(Self {
-            a: Gather::new(a, &region, &left, device),
+            a: Gather::new(a, &region, &left, device)?,
             scheme,
             sizes,
             right,
             chunks,
+            column,
             order: [axes.batch, axes.rows, axes.columns].concat(),
             region,
         })
@@ -181,8 +190,13 @@ impl Matrix {
         matches!(self.right, Right::Gathered(_))
     }
 
+    /// What no sum of products passes in magnitude, nor any sum of some of its digits' products.
+    pub fn reach(&self) -> u128 {
+        self.column.saturating_mul(self.scheme.a.total())
+    }
+
     /// The accumulators of the region.
-    pub fn run(&self, a: Ints<1>, b: impl FnOnce() -> Ints<1>) -> Ints<4> {
+    pub fn run<N: Number>(&self, a: Ints<1>, b: impl FnOnce() -> Ints<1>) -> Tensor<4, N> {
         let parts = match &self.right {
             Right::Weights(parts) => parts.clone(),
             Right::Gathered(gather) => {
@@ -191,29 +205,31 @@ impl Matrix {
             }
         };
         let scheme = &self.scheme;
-        let products = digits(a, &scheme.a, scheme.carrier).into_iter().enumerate().map(|(i, digit)| {
-            let products = self.columns_summed(self.chunked(digit, &parts));
-            if i == 0 { products } else { products.mul_scalar(scheme.a.weight(i)) }
+        let lefts = self.a.matrices(a, |a| digits(a, &scheme.a, scheme.carrier)).into_iter();
+        // All but the first are taken negative and subtracted, which is faster than adding them ([`plus`]).
+        let products = lefts.enumerate().map(|(i, left)| {
+            let products = self.columns_summed(self.chunked(left, &parts));
+            if i == 0 { products } else { products.mul_scalar(-scheme.a.weight(i)) }
         });
-        let sum = products.reduce(|x, y| x + y).expect("a number has a digit");
+        let sum = products.reduce(|x, y| x - y).expect("a number has a digit");
         in_order(sum, &self.region, &self.order)
     }
 
     /// The products of one digit of a with every digit of b, exact chunk by exact chunk.
-    fn chunked(&self, digit: Tensor<1>, parts: &[Tensor<3>]) -> Ints<3> {
+    fn chunked<N: Number>(&self, left: Tensor<2>, parts: &[Tensor<3>]) -> Tensor<3, N> {
         let [matrices, rows, terms, _] = self.sizes;
-        let left = self.a.matrix(digit, 0).reshape([matrices, rows, terms]);
+        let left = left.reshape([matrices, rows, terms]);
         let partial = self.chunks.iter().zip(parts).map(|(chunk, part)| {
             let left = left.clone();
             let left =
                 if chunk.len() == terms { left } else { left.slice([0..matrices, 0..rows, chunk.clone()]) };
-            left.matmul(part.clone()).cast(IntDType::I64)
+            N::of_floats(left.matmul(part.clone()))
         });
-        partial.reduce(|x, y| x + y).expect("a fold has a term")
+        partial.reduce(plus).expect("a fold has a term")
     }
 
     /// Adds up the columns of the digits of b, each with its weight.
-    fn columns_summed(&self, products: Ints<3>) -> Ints<3> {
+    fn columns_summed<N: Number>(&self, products: Tensor<3, N>) -> Tensor<3, N> {
         let [matrices, rows, _, cols] = self.sizes;
         let count = self.scheme.b.count;
         if count == 1 {
@@ -221,9 +237,9 @@ impl Matrix {
         }
         let part = |j: usize| {
             let part = products.clone().slice([0..matrices, 0..rows, j * cols..(j + 1) * cols]);
-            part.mul_scalar(self.scheme.b.weight(j))
+            if j == 0 { part } else { part.mul_scalar(-self.scheme.b.weight(j)) }
         };
-        (0..count).map(part).reduce(|x, y| x + y).expect("a number has a digit")
+        (0..count).map(part).reduce(|x, y| x - y).expect("a number has a digit")
     }
 }
 
@@ -234,11 +250,17 @@ fn columns(
     scheme: &Scheme,
     [matrices, _, terms, cols]: [usize; 4],
 ) -> Tensor<3> {
-    let parts = digits(b, &scheme.b, scheme.carrier).into_iter();
-    let parts = parts.map(|digit| gather.matrix(digit, 0).reshape([matrices, cols, terms]));
-    let mut parts: Vec<_> = parts.collect();
-    let whole = if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, 1) };
-    whole.swap_dims(1, 2)
+    let make = |b| digits(b, &scheme.b, scheme.carrier);
+    let joined = |mut parts: Vec<Tensor<3>>, axis: usize| {
+        if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, axis) }
+    };
+    // Columns that are neighbours in memory are so in the matrix, too.
+    if gather.stack_run() == cols {
+        let parts = gather.stacks(b, make).into_iter();
+        return joined(parts.map(|digit| digit.reshape([matrices, terms, cols])).collect(), 2);
+    }
+    let parts = gather.matrices(b, make).into_iter();
+    joined(parts.map(|digit| digit.reshape([matrices, cols, terms])).collect(), 1).swap_dims(1, 2)
 }
 
 fn terms_of(whole: &Tensor<3>, chunk: &Range<usize>) -> Tensor<3> {

@@ -41,21 +41,19 @@ impl Region {
     }
 }
 
-/// The regions of an operator's output in row-major order, for lengths given by [`Region::cut`].
-pub(crate) fn regions(op: &Operator, len: [usize; 4]) -> impl Iterator<Item = Region> + use<> {
-    let out = op.out.map(u64::from);
-    let steps = std::array::from_fn::<u64, 4, _>(|axis| out[axis].div_ceil(len[axis] as u64));
-    (0..steps.iter().product::<u64>()).map(move |index| {
-        let mut rest = index;
-        let mut region = Region { start: [0; 4], len };
-        for axis in (0..4).rev() {
-            let start = rest % steps[axis] * len[axis] as u64;
-            rest /= steps[axis];
-            region.start[axis] = start;
-            region.len[axis] = (out[axis] - start).min(len[axis] as u64) as usize;
-        }
-        region
-    })
+/// Region `index` of an operator's output in row-major order, for lengths given by [`Region::cut`].
+pub(crate) fn region(op: &Operator, len: [usize; 4], index: u64) -> Region {
+    let mut rest = index;
+    let mut region = Region { start: [0; 4], len };
+    for axis in (0..4).rev() {
+        let (out, len) = (u64::from(op.out[axis]), len[axis] as u64);
+        let steps = out.div_ceil(len);
+        let start = rest % steps * len;
+        rest /= steps;
+        region.start[axis] = start;
+        region.len[axis] = (out - start).min(len) as usize;
+    }
+    region
 }
 
 /// How many regions there are.

@@ -4,6 +4,7 @@
 //! float, shifts of negative numbers, quotients and roots one off a boundary, 64-bit values that a narrower default type
 //! would wrap, casts at the edges. The expected values are computed on the host, in 128 bits.
 
+mod doubles;
 mod endings;
 mod products;
 mod values;
@@ -26,7 +27,7 @@ struct Subject {
 
 type Check = fn(&Subject) -> Result<(), String>;
 
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 17] = [
     products::products,
     products::chunks,
     products::batches,
@@ -41,6 +42,9 @@ const CHECKS: [Check; 14] = [
     endings::tables,
     endings::quotients,
     endings::roots,
+    doubles::rounding,
+    doubles::quotients,
+    doubles::folds,
 ];
 
 /// Checks that a backend computes exactly what the engine asks of it.

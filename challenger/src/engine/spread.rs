@@ -1,9 +1,11 @@
 //! An operand of a single term: gathered along the axes that move it, broadcast along the others.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
+use super::EngineError;
 use super::gather::{Gather, Reads};
-use super::ints::{Ints, wide};
+use super::ints::Ints;
+use super::number::Number;
 use super::region::Region;
 
 /// A planned operand.
@@ -15,10 +17,13 @@ pub(crate) struct Spread {
 
 impl Spread {
     /// Plans the axes of a region.
-    pub fn new(reads: &Reads, region: &Region, device: &Device) -> Self {
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when an index cannot be read back.
+    pub fn new(reads: &Reads, region: &Region, device: &Device) -> Result<Self, EngineError> {
         let axes: Vec<usize> = region.live().into_iter().filter(|axis| reads.moves(*axis)).collect();
         let shape = std::array::from_fn(|axis| if axes.contains(&axis) { region.len[axis] } else { 1 });
-        Self { gather: Gather::new(reads, region, &axes, device), shape }
+        Ok(Self { gather: Gather::new(reads, region, &axes, device)?, shape })
     }
 
     /// The same values in another shape of as many elements.
@@ -31,8 +36,8 @@ impl Spread {
         Self { shape, ..self }
     }
 
-    /// The operand in 64 bits; axes that do not move it have length 1.
-    pub fn run(&self, source: Ints<1>) -> Ints<4> {
-        wide(self.gather.matrix(source, 0)).reshape(self.shape)
+    /// The operand; axes that do not move it have length 1.
+    pub fn run<N: Number>(&self, source: Ints<1>) -> Tensor<4, N> {
+        N::of_ints(self.gather.matrix(source, 0)).reshape(self.shape)
     }
 }

@@ -7,6 +7,7 @@ use narrows_program::{
 
 use super::*;
 
+mod doubles;
 mod kinds;
 mod naive;
 mod random;

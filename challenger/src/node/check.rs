@@ -19,12 +19,14 @@ impl WatchtowerNode {
             claim.status == ClaimStatus::Pending && now < claim.hard_end && !self.checked.contains(id)
         });
         let pending: Vec<(ClaimId, Posted)> = pending.map(|(id, claim)| (*id, claim.posted)).collect();
+        let shares = self.run_together(&pending).await?;
         for (id, posted) in pending {
             let begun = Instant::now();
             let claimed = posted.trace_root;
             match self.root(posted.job, claimed).await? {
                 Ok(own) => {
-                    actions.push(Action::Checked { claim: id, claimed, own, took: begun.elapsed() });
+                    let took = begun.elapsed() + shares.get(&posted.job).copied().unwrap_or_default();
+                    actions.push(Action::Checked { claim: id, claimed, own, took });
                     if self.temper.disputes(own == claimed) {
                         self.wrong.insert(id);
                     }

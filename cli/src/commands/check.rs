@@ -14,12 +14,16 @@ use crate::claim::{ClaimFile, unhex};
 use crate::files;
 use crate::output::{Output, bad, dim, good};
 
+/// Most claims that are re-run in one pass: every operator's output of each is held at once.
+const PASS: usize = 16;
+
 /// `narrows check`.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// A trace (`narrows run --trace`) or a claim (`narrows run --claim`).
-    file: PathBuf,
-    /// The program that it is about.
+    /// Traces (`narrows run --trace`) or claims (`narrows run --claim`) of one program; several are re-run together.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The program that they are about.
     #[arg(long, value_name = "FILE")]
     program: PathBuf,
     /// The tensor library's backend.
@@ -27,36 +31,81 @@ pub struct CheckArgs {
     backend: Backend,
 }
 
+/// What a file claims.
+enum Claimed {
+    Trace(Trace),
+    Claim { file: ClaimFile, input: Vec<u8>, output: Vec<u8> },
+}
+
+impl Claimed {
+    fn read(program: &Program, path: &PathBuf) -> Result<Self> {
+        let name = || format!("{}", path.display());
+        let bytes = files::read(path)?;
+        if bytes.starts_with(b"NRWT") {
+            return Ok(Self::Trace(Trace::decode(program, &bytes).with_context(name)?));
+        }
+        let file = ClaimFile::decode(&bytes).with_context(name)?;
+        ensure!(
+            file.program == program.root(),
+            "{}: is about program {}, not {}; give that program",
+            name(),
+            file.program,
+            program.root()
+        );
+        let input = unhex(&file.input).with_context(name)?;
+        let output = unhex(&file.output).with_context(name)?;
+        Ok(Self::Claim { file, input, output })
+    }
+
+    fn input(&self) -> &[u8] {
+        match self {
+            Self::Trace(trace) => trace.input(),
+            Self::Claim { input, .. } => input,
+        }
+    }
+}
+
 /// Re-runs in burn; whether everything is as claimed.
 pub fn run(args: &CheckArgs, out: Output) -> Result<bool> {
     let program = files::Mapped::open(&args.program)?;
-    let bytes = files::read(&args.file)?;
-    let name = || format!("{}", args.file.display());
+    let claimed = args.files.iter().map(|path| Claimed::read(&program, path)).collect::<Result<Vec<_>>>()?;
     let engine = BurnEngine::new(&program, args.backend)?;
-    let rerun = |input: &[u8]| -> Result<Trace> {
+    let mut agree = true;
+    for (paths, claimed) in args.files.chunks(PASS).zip(claimed.chunks(PASS)) {
         let begun = Instant::now();
-        let own = Trace::new(&program, input.to_vec(), engine.run(input)?)?;
+        let outputs = engine.run_all(&claimed.iter().map(Claimed::input).collect::<Vec<_>>())?;
+        let traces = claimed
+            .iter()
+            .zip(outputs)
+            .map(|(claimed, outputs)| Ok(Trace::new(&program, claimed.input().to_vec(), outputs)?))
+            .collect::<Result<Vec<_>>>()?;
         let took = begun.elapsed().as_secs_f64() * 1e3;
         program.unchanged()?;
-        out.line(dim(format!("  re-run in burn on {} in {took:.2} ms: {}", args.backend, own.root())));
-        Ok(own)
-    };
-    if bytes.starts_with(b"NRWT") {
-        let claimed = Trace::decode(&program, &bytes).with_context(name)?;
-        let own = rerun(claimed.input())?;
-        return Ok(compare(out, &program, &claimed, &own));
+        if args.files.len() > 1 {
+            let count = paths.len();
+            out.line(dim(format!("  {count} re-run together in burn on {} in {took:.2} ms", args.backend)));
+        }
+        for ((path, claimed), own) in paths.iter().zip(claimed).zip(traces) {
+            match args.files.len() {
+                1 => {
+                    let root = own.root();
+                    out.line(dim(format!("  re-run in burn on {} in {took:.2} ms: {root}", args.backend)));
+                }
+                _ => out.line(format_args!("  {}: {}", path.display(), own.root())),
+            }
+            agree &= judge(out, &program, claimed, &own);
+        }
     }
-    let claim = ClaimFile::decode(&bytes).with_context(name)?;
-    ensure!(
-        claim.program == program.root(),
-        "{}: is about program {}, not {}; give that program",
-        name(),
-        claim.program,
-        program.root()
-    );
-    let own = rerun(&unhex(&claim.input).with_context(name)?)?;
+    Ok(agree)
+}
+
+fn judge(out: Output, program: &Program, claimed: &Claimed, own: &Trace) -> bool {
+    let (claim, output) = match claimed {
+        Claimed::Trace(trace) => return compare(out, program, trace, own),
+        Claimed::Claim { file, output, .. } => (file, output),
+    };
     let same = own.root() == claim.trace_root;
-    let output = unhex(&claim.output).with_context(name)? == own.output();
+    let output = output == own.output();
     out.event("checked", json!({ "agrees": same && output, "own": own.root(), "claimed": claim.trace_root }));
     match (same, output) {
         (true, true) => out.line(good("  the claim is right")),
@@ -70,7 +119,7 @@ pub fn run(args: &CheckArgs, out: Output) -> Result<bool> {
             "  the output and the trace are wrong; the operator shows in a dispute, or with the trace",
         )),
     }
-    Ok(same && output)
+    same && output
 }
 
 fn compare(out: Output, program: &Program, claimed: &Trace, own: &Trace) -> bool {

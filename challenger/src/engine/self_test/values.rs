@@ -7,7 +7,7 @@ use super::products::floats;
 use super::{Subject, same};
 use crate::engine::block::first_greatest;
 use crate::engine::exact::{Carrier, Digits};
-use crate::engine::ints::{Ints, axis, canonical, digits, greatest, ints, narrow, stored, wide};
+use crate::engine::ints::{Ints, axis, canonical, digits, greatest, ints, stored, stored_type, wide};
 
 /// Every 16-bit value, and 32-bit values at every edge of a digit, are the sums of their digits, however many those are.
 pub(super) fn splits(subject: &Subject) -> Result<(), String> {
@@ -28,8 +28,11 @@ pub(super) fn splits(subject: &Subject) -> Result<(), String> {
             split(subject, dtype, &bytes, &values, &Digits::new(dtype.min().unsigned_abs(), count))?;
         }
         let device = &subject.device;
-        let (back, tensor) = canonical(stored(dtype, &bytes, device), dtype).map_err(|e| e.to_string())?;
-        let (cast, _) = canonical(narrow(wide(tensor), dtype), dtype).map_err(|e| e.to_string())?;
+        let (mut back, mut cast) = (Vec::new(), Vec::new());
+        let tensor = || stored(dtype, &bytes, device);
+        canonical(tensor(), dtype, &mut back).map_err(|e| e.to_string())?;
+        let there_and_back = wide(tensor()).cast(stored_type(dtype));
+        canonical(there_and_back, dtype, &mut cast).map_err(|e| e.to_string())?;
         if back != bytes || cast != bytes {
             return Err(format!("{dtype:?} bytes do not survive a tensor"));
         }

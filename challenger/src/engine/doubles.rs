@@ -1,0 +1,244 @@
+//! How accumulators become elements (SPEC 2.3), in doubles, where that is exact.
+//!
+//! An element is floor(((x + bias) m + 2^(s-1)) / 2^s), clamped. In doubles it is `x * (m / 2^s) - c`, clamped, and then one of
+//! two things. With X the greatest |x|:
+//!
+//! - *Cut off.* c = -(bias m + 2^(s-1)) / 2^s. Every number is an integer over 2^s, and a double holds it exactly while that
+//!   integer is at most 2^53 in magnitude, which (X + |bias|) m + 2^(s-1) bounds. A cast to integers drops what follows the
+//!   point, which is the floor where nothing below 0 is left: where lo is at least 0, and for indices of tables.
+//! - *Nearest.* c = -(2 bias m + 1) / 2^(s+1): half a unit less and half of a 2^s-th more. What is nearest to that is the floor
+//!   of what was half more, since it is an odd number over 2^(s+1) and so never halfway. Adding 2^52 + 2^51 to a number of at
+//!   most 2^31 rounds it to the nearest integer, and subtracting that again rounds nothing. 2 (X + |bias|) m + 1 must be at most
+//!   2^53.
+//!
+//! Fusing the product and the difference changes nothing, since neither rounds. Two things widen what fits:
+//!
+//! - From some accumulator on a record gives hi, and likewise lo. All these steps are monotone, also where they round: so if they
+//!   are exact up to the farthest such limits of the region's records, accumulators beyond give hi and lo, too. X need be no
+//!   more than those limits (and 2^53, for accumulators are doubles themselves).
+//! - m is a multiple of 2^s in the identity: then there is nothing to round, and c = -bias m / 2^s.
+//!
+//! *Division.* For integers |x| + d <= 2^53 and d >= 1, flooring the rounded quotient gives floor(x / d): with N the least
+//! integer above x / d, the quotient is at most N - 1/d, and rounds to N only if 1/d is at most half the distance of doubles
+//! next to N, which is less than |N| / 2^53 (for N = 0 the quotient is a normal number below 0). But |N| d <= |x| + d <= 2^53.
+//! Rounding is monotone, so it never falls below the integer that is at most x / d. A dividend beyond is rounded, and monotone
+//! again: its quotient is at least (2^53 - d) / d - 1 in magnitude, which does if that is beyond the limits of the records.
+
+use std::collections::HashMap;
+
+use burn::tensor::{Device, Float, IntDType, Tensor};
+use narrows_program::{ConstantIndex, DType, Finalise, Operator, Program, Source};
+
+use super::EngineError;
+use super::backend::looked_up;
+use super::ints::{Ints, stored_type};
+use super::number::Number;
+use super::range::Range;
+use super::records::{Merged, Record, Records, divisor};
+use super::region::Region;
+use super::spread::Spread;
+
+/// Integers up to this are doubles.
+pub(crate) const EXACT: u128 = 1 << 53;
+/// 2^52 + 2^51: doubles next to it, and next to its sum with a number of 31 bits, are 1 apart.
+const TO_INTEGERS: f64 = ((1u64 << 52) + (1 << 51)) as f64;
+
+/// What a region needs beside its accumulators, ready for them.
+#[derive(Debug, Clone)]
+pub(crate) struct Doubles {
+    divide: Option<Divide>,
+    /// m / 2^s, unless it is 1 everywhere.
+    scale: Option<Factor>,
+    /// c, and the first value of a table's index, unless that is 0 everywhere.
+    less: Option<Factor>,
+    /// Whether what is left is rounded to the nearest integer.
+    nearest: bool,
+    /// Whether an accumulator may give an element beyond lo or hi.
+    clamped: bool,
+    table: Option<ConstantIndex>,
+    /// The region's shape, with neighbouring axes merged where neither records nor divisors tell them apart.
+    shape: [usize; 4],
+    lo: i64,
+    hi: i64,
+    dtype: DType,
+}
+
+/// A division before the requantisation.
+#[derive(Debug, Clone)]
+struct Divide {
+    by: Box<Spread>,
+    source: Source,
+    lift: u8,
+}
+
+/// A number for every element: the same one, or by records, which are laid out for all of the region, since backends take
+/// several times as long to spread them each time.
+#[derive(Debug, Clone)]
+pub(crate) enum Factor {
+    Same(f64),
+    Each(Box<Tensor<4>>),
+}
+
+/// The factors of regions of one operator whose records are the same ones: by where those begin, and the region's lengths.
+pub(crate) type Factors = HashMap<([u64; 4], [usize; 4]), (Option<Factor>, Option<Factor>)>;
+
+impl Factor {
+    fn new(records: &Records, merged: &Merged, neutral: f64, value: impl Fn(&Record) -> f64) -> Option<Self> {
+        let values: Vec<f64> = records.list.iter().map(value).collect();
+        if values.iter().all(|value| *value == values[0]) {
+            return (values[0] != neutral).then_some(Self::Same(values[0]));
+        }
+        let spread = records.doubles(values).reshape(merged.records()).expand(merged.shape);
+        let flat = spread.reshape([merged.shape.iter().product::<usize>()]);
+        Some(Self::Each(Box::new(flat.reshape(merged.shape))))
+    }
+}
+
+impl Doubles {
+    /// Plans the elements of a region whose accumulators are at most `reach`; `None` where doubles may not hold an
+    /// intermediate.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when an index cannot be read back.
+    pub fn new(
+        program: &Program,
+        op: &Operator,
+        region: &Region,
+        reach: u128,
+        factors: &mut Factors,
+        device: &Device,
+    ) -> Result<Option<Self>, EngineError> {
+        let records = Records::new(program, op, region, device);
+        // A table is read from its first entry, the one of lo.
+        let first = if matches!(op.finalise, Finalise::Table(_)) { i64::from(op.lo) } else { 0 };
+        let whole = |(_, m, s): &Record| i128::from(*m) % (1i128 << s) == 0;
+        // A table's index begins at 0.
+        let cut = op.lo >= 0 || matches!(op.finalise, Finalise::Table(_));
+        let nearest = !cut && !records.list.iter().all(whole);
+        let exact = |value: u128| {
+            records.list.iter().all(|(bias, m, s)| {
+                let value = (value + u128::from(bias.unsigned_abs())) * u128::from(m.unsigned_abs());
+                let first = u128::from(first.unsigned_abs()) << s;
+                (value + (1 << (s - 1)) + first) << u32::from(nearest) <= EXACT
+            })
+        };
+        let (low, high) = limits(&records.list, op.lo.into(), op.hi.into());
+        let limit = low.unsigned_abs().max(high.unsigned_abs());
+        // What the records meet.
+        let value = match &op.finalise {
+            Finalise::Root => return Ok(None),
+            Finalise::Requantise | Finalise::Table(_) => reach,
+            Finalise::Divide { by, lift } => {
+                let divisor = Range::of(program, by.source);
+                let most = u128::from(divisor.magnitude());
+                let lifted = (reach << lift) + most / 2;
+                if lifted + most > EXACT && EXACT / most.max(1) < limit + 3 {
+                    return Ok(None);
+                }
+                lifted / u128::from(divisor.least.unsigned_abs().max(1)) + 1
+            }
+        };
+        if !exact(value.min(limit)) {
+            return Ok(None);
+        }
+        let reads = divisor(program, op);
+        let merged = Merged::new(op, reads.as_ref(), region);
+        let divide = match (&op.finalise, reads) {
+            (Finalise::Divide { by, lift }, Some(reads)) => {
+                let spread = Spread::new(&reads, region, device)?.shaped(merged.divisors());
+                Some(Divide { by: Box::new(spread), source: by.source, lift: *lift })
+            }
+            _ => None,
+        };
+        let less = |record: &Record| {
+            let (bias, m, s) = *record;
+            let more = match (whole(record), nearest) {
+                (true, _) => 0,
+                (false, true) => 1,
+                (false, false) => 1i128 << s,
+            };
+            over((i128::from(first) << (s + 1)) - 2 * i128::from(bias) * i128::from(m) - more, s + 1)
+        };
+        let start = std::array::from_fn(|axis| if op.params.out[axis] == 0 { 0 } else { region.start[axis] });
+        let (scale, less) = factors
+            .entry((start, region.len))
+            .or_insert_with(|| {
+                let scale = Factor::new(&records, &merged, 1.0, |(_, m, s)| over((*m).into(), *s));
+                (scale, Factor::new(&records, &merged, 0.0, less))
+            })
+            .clone();
+        let (lo, hi) = (i128::from(op.lo), i128::from(op.hi));
+        let reach = i128::try_from(value).unwrap_or(i128::MAX);
+        let clamped = !records.list.iter().all(|(bias, m, s)| {
+            let element = |x: i128| ((x + i128::from(*bias)) * i128::from(*m) + (1 << (s - 1))) >> s;
+            lo <= element(-reach) && element(reach) <= hi
+        });
+        Ok(Some(Self {
+            divide,
+            scale,
+            less,
+            nearest,
+            clamped,
+            table: match op.finalise {
+                Finalise::Table(table) => Some(table),
+                _ => None,
+            },
+            shape: merged.shape,
+            lo: i64::from(op.lo) - first,
+            hi: i64::from(op.hi) - first,
+            dtype: op.dtype,
+        }))
+    }
+
+    /// The elements of these accumulators, in the region's row-major order and in the output's type.
+    pub fn run(&self, accumulators: Tensor<4>, get: impl Fn(Source) -> Ints<1>) -> Ints<1> {
+        let mut value = accumulators.reshape(self.shape);
+        if let Some(Divide { by, source, lift }) = &self.divide {
+            let divisor: Ints<4> = by.run(get(*source));
+            let half = Float::of_ints(divisor.clone().bitwise_right_shift_scalar(1i64));
+            let lifted = if *lift == 0 { value } else { value.mul_scalar(1i64 << lift) };
+            value = ((lifted + half) / Float::of_ints(divisor)).floor();
+        }
+        value = match &self.scale {
+            None => value,
+            Some(Factor::Same(scale)) => value.mul_scalar(*scale),
+            Some(Factor::Each(scale)) => value * *scale.clone(),
+        };
+        value = match &self.less {
+            None => value,
+            Some(Factor::Same(less)) => value.sub_scalar(*less),
+            Some(Factor::Each(less)) => value - *less.clone(),
+        };
+        if self.clamped {
+            value = value.clamp(self.lo, self.hi);
+        }
+        if self.nearest {
+            value = value.add_scalar(TO_INTEGERS).sub_scalar(TO_INTEGERS);
+        }
+        let outputs = value.reshape([self.shape.iter().product::<usize>()]);
+        match self.table {
+            Some(table) => looked_up(get(Source::Constant(table)), outputs.cast(IntDType::I64)),
+            None => outputs.cast(stored_type(self.dtype)),
+        }
+    }
+}
+
+/// An integer over 2^s, as a double.
+fn over(numerator: i128, s: u8) -> f64 {
+    numerator as f64 / (1u64 << (s - 1)) as f64 / 2.0
+}
+
+/// Accumulators beyond which no record of a list gives another element: what lo and hi stand at, or farther.
+pub(crate) fn limits(records: &[Record], lo: i128, hi: i128) -> (i128, i128) {
+    let of = |(bias, m, s): &Record| {
+        let (bias, m, half) = (i128::from(*bias), i128::from(*m), 1i128 << (s - 1));
+        // The last x of which (x + bias) m + half < (lo + 1) 2^s, the first of which it is at least hi 2^s.
+        let low = (((lo + 1) << s) - half - 1).div_euclid(m) - bias;
+        let high = -(half - (hi << s)).div_euclid(m) - bias;
+        (low, high)
+    };
+    let all = records.iter().map(of);
+    let (low, high) = all.fold((i128::MAX, i128::MIN), |(low, high), (l, h)| (low.min(l), high.max(h)));
+    // Where lo is hi every accumulator gives it, so that either order will do.
+    (low.min(high), high.max(low))
+}

@@ -1,0 +1,97 @@
+//! The records and divisors that a region's elements use (SPEC 2.3).
+
+use burn::tensor::{DType as Type, Device, Tensor, TensorData};
+use narrows_program::{Finalise, Operator, Program, Window, record};
+
+use super::gather::Reads;
+use super::ints::{Ints, axis, ints};
+use super::region::Region;
+
+/// What an operator's divisor is read by, if it has one.
+pub(crate) fn divisor(program: &Program, op: &Operator) -> Option<Reads> {
+    let Finalise::Divide { by, .. } = &op.finalise else {
+        return None;
+    };
+    let elements = program.tensor(by.source).elements;
+    Some(Reads { map: by.map, windows: [Window::default(); 2], elements, red: [1; 3], row: 0 })
+}
+
+/// A region's axes, neighbours merged where nothing tells them apart, in four dimensions.
+pub(crate) struct Merged {
+    /// The merged lengths.
+    pub shape: [usize; 4],
+    moves: [[bool; 2]; 4],
+}
+
+impl Merged {
+    /// Merges the axes that move the same of an operator's records and its divisor.
+    pub fn new(op: &Operator, divisor: Option<&Reads>, region: &Region) -> Self {
+        let moves = |axis: usize| [op.params.out[axis] != 0, divisor.is_some_and(|reads| reads.moves(axis))];
+        let mut groups: Vec<([bool; 2], usize)> = Vec::with_capacity(4);
+        for axis in region.live() {
+            match groups.last_mut() {
+                Some((same, len)) if *same == moves(axis) => *len *= region.len[axis],
+                _ => groups.push((moves(axis), region.len[axis])),
+            }
+        }
+        groups.splice(0..0, vec![([false; 2], 1); 4 - groups.len()]);
+        Self { shape: std::array::from_fn(|g| groups[g].1), moves: std::array::from_fn(|g| groups[g].0) }
+    }
+
+    /// The shape of the records: 1 along axes that do not move them.
+    pub fn records(&self) -> [usize; 4] {
+        self.only(0)
+    }
+
+    /// The shape of the divisors, likewise.
+    pub fn divisors(&self) -> [usize; 4] {
+        self.only(1)
+    }
+
+    fn only(&self, which: usize) -> [usize; 4] {
+        std::array::from_fn(|g| if self.moves[g][which] { self.shape[g] } else { 1 })
+    }
+}
+
+/// Bias, multiplier, shift.
+pub(crate) type Record = (i64, i64, u8);
+
+/// The records of a region, one for each position that tells records apart.
+pub(crate) struct Records {
+    /// From the region's first record to its last.
+    pub list: Vec<Record>,
+    index: Ints<1>,
+}
+
+impl Records {
+    /// Picks them.
+    pub fn new(program: &Program, op: &Operator, region: &Region, device: &Device) -> Self {
+        let sum = |at: [u64; 4]| (0..4).map(|a| u64::from(op.params.out[a]) * at[a]).sum::<u64>() as usize;
+        let (first, last) = (sum(region.start), sum(region.len.map(|len| len as u64 - 1)));
+        let mut index = ints(vec![0], device);
+        for a in region.live().into_iter().filter(|a| op.params.out[*a] != 0) {
+            let [count] = index.dims();
+            let steps = axis(region.len[a], i64::from(op.params.out[a]), device);
+            index = (index.reshape([count, 1]) + steps.reshape([1, region.len[a]]))
+                .reshape([count * region.len[a]]);
+        }
+        let (records, _) = program.constant(op.params.constant).bytes.as_chunks::<16>();
+        let decoded = records[first..=first + last].iter().map(|r| {
+            let (bias, m, s) = record::decode(r).expect("a legal record");
+            (bias, i64::from(m), s)
+        });
+        Self { list: decoded.collect(), index }
+    }
+
+    /// One number for each position, given one a record.
+    pub fn column(&self, values: Vec<i64>) -> Ints<1> {
+        ints(values, &self.index.device()).select(0, self.index.clone())
+    }
+
+    /// The same for doubles.
+    pub fn doubles(&self, values: Vec<f64>) -> Tensor<1> {
+        let data = TensorData::new(values, [self.list.len()]);
+        let device = self.index.device();
+        Tensor::from_data(data, (&device, Type::F64)).select(0, self.index.clone())
+    }
+}
