@@ -48,7 +48,7 @@ pub(super) struct Gemm {
     /// Whether b is a constant.
     pub constant: bool,
     shape: TileShape,
-    packed: Arc<Lazy<Packed>>,
+    packed: Once,
     finish: Lazy<Finish>,
 }
 
@@ -61,7 +61,10 @@ pub(super) struct Packed {
 
 /// Packed constants of the products planned so far: products that read one in the same order share it.
 #[derive(Debug, Default)]
-pub(super) struct Shared(BTreeMap<usize, Vec<(Order, Arc<Lazy<Packed>>)>>);
+pub(super) struct Shared(BTreeMap<usize, Vec<(Order, Once)>>);
+
+/// Packed columns, made at their first use.
+type Once = Arc<Lazy<Packed>>;
 
 /// All that the packed columns of a constant depend on.
 #[derive(Debug, PartialEq)]
@@ -226,12 +229,12 @@ impl Gemm {
 
 impl Shared {
     /// The packed columns of constant `index` in this order: another product's, or new.
-    fn of(&mut self, index: usize, order: Order) -> Arc<Lazy<Packed>> {
+    fn of(&mut self, index: usize, order: Order) -> Once {
         let known = self.0.entry(index).or_default();
         if let Some((_, packed)) = known.iter().find(|(other, _)| *other == order) {
             return packed.clone();
         }
-        let packed = Arc::default();
+        let packed = Once::default();
         known.push((order, Arc::clone(&packed)));
         packed
     }
