@@ -40,10 +40,11 @@ impl Table {
     }
 }
 
-/// Milliseconds in three digits, seconds from 10 s on.
+/// Milliseconds in three digits, as seconds where they are many.
 pub fn time(ms: f64) -> String {
     match ms {
         ms if ms >= 10_000.0 => format!("{:.1} s", ms / 1e3),
+        ms if ms >= 1000.0 => format!("{:.2} s", ms / 1e3),
         ms if ms >= 100.0 => format!("{ms:.0} ms"),
         ms if ms >= 10.0 => format!("{ms:.1} ms"),
         ms if ms >= 1.0 => format!("{ms:.2} ms"),
