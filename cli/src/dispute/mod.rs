@@ -65,7 +65,16 @@ pub fn doctor(
     truth: &Trace,
     operator: OperatorIndex,
 ) -> Result<Option<(ElementIndex, Trace)>> {
-    let engine = Engine::new(program);
+    doctor_with(&Engine::new(program), program, truth, operator)
+}
+
+/// As [`doctor`], with the program's engine.
+pub fn doctor_with(
+    engine: &Engine,
+    program: &Program,
+    truth: &Trace,
+    operator: OperatorIndex,
+) -> Result<Option<(ElementIndex, Trace)>> {
     let parts = program.operator(operator);
     let count = usize::try_from(parts.elements()).context("a tensor that fits the memory")?;
     let step = (count / MAX_TRIES).max(1);

@@ -67,6 +67,8 @@ pub struct Venue<'a> {
     salts: u64,
     /// Computing since the last call.
     thought: Duration,
+    /// Finding the last refutation.
+    found: Duration,
 }
 
 impl<'a> Venue<'a> {
@@ -81,8 +83,16 @@ impl<'a> Venue<'a> {
         let call = Call::Register { header, layers_root: program.layers_root() };
         let sent = chain.send(Transaction { from: REQUESTER, value: Wei(0), call: call.clone() })?;
         let registered = chain.program(program.root())?.context("the program is not registered")?;
-        let mut venue =
-            Self { chain, spent: Vec::new(), program, registered, key, salts: 0, thought: Duration::ZERO };
+        let mut venue = Self {
+            chain,
+            spent: Vec::new(),
+            program,
+            registered,
+            key,
+            salts: 0,
+            thought: Duration::ZERO,
+            found: Duration::ZERO,
+        };
         venue.note(&call, None, None, &sent);
         Ok(venue)
     }
@@ -250,7 +260,7 @@ impl<'a> Venue<'a> {
         let signed = self.signed(claim, claimed, layer);
         let watch = Stopwatch::start();
         let refutation = refute::refutation(self.program, own, claimed, Some(signed));
-        self.thought += watch.stop().processor;
+        self.found = watch.stop().processor;
         refutation
     }
 
@@ -271,6 +281,7 @@ impl<'a> Venue<'a> {
         let seat = Seat { commitment, opened_at: receipt.time, bond: Wei(0) };
         let state = committed_state(&Seated { challenger: CHALLENGER, seat });
         self.chain.advance(1)?;
+        self.thought += std::mem::take(&mut self.found);
         let call = Call::Refute { posted: claim.posted, refutation: Box::new(refutation) };
         let receipt = self.send(CHALLENGER, Wei(0), None, call)?;
         let point = self.point(claim, &receipt);

@@ -9,7 +9,7 @@ use narrows_program::OperatorIndex;
 use super::figures::{Calls, Dispute, Size};
 use super::honest::peak;
 use super::models::{CHAIN_BLOCK, Made, Model};
-use crate::dispute::{Spent, Venue, doctor, gas};
+use crate::dispute::{Spent, Venue, doctor_with, gas};
 
 /// Which operator of a block lies: its second product, which the trace root does not commit to by itself.
 const LIAR: u32 = 2;
@@ -23,9 +23,11 @@ pub fn liar(operators: u32) -> OperatorIndex {
 pub fn measure(model: Model) -> Result<Dispute> {
     let Model::Chain { operators } = model else { bail!("disputes are measured on chains of operators") };
     let Made { program, input } = model.make()?;
-    let truth = Trace::new(&program, input.clone(), Engine::new(&program).run(&input)?)?;
+    let engine = Engine::new(&program);
+    let truth = Trace::new(&program, input.clone(), engine.run(&input)?)?;
     let operator = liar(operators);
-    let doctored = doctor(&program, &truth, operator)?;
+    let doctored = doctor_with(&engine, &program, &truth, operator)?;
+    drop(engine);
     let (element, claimed) = doctored.context("the lie does not show")?;
 
     let mut venue = Venue::new(&program, Parameters::default())?;
@@ -71,16 +73,22 @@ pub fn measure(model: Model) -> Result<Dispute> {
 impl Calls {
     /// What these calls took.
     fn of(calls: &[Spent]) -> Self {
-        let thought = |side: Side| {
-            let own = calls.iter().filter(|spent| spent.side == Some(side));
+        let thought = |of: fn(&Spent) -> bool| {
+            let own = calls.iter().filter(|spent| of(spent));
             own.map(|spent| spent.thought.as_secs_f64() * 1e3).fold(0.0, |sum, ms| sum + ms)
         };
         Self {
             transactions: calls.len() as u64,
             gas: gas(calls),
             calldata: calls.iter().map(|spent| spent.calldata as u64).sum(),
-            executor_ms: thought(Side::Executor),
-            challenger_ms: thought(Side::Challenger),
+            executor_ms: thought(|spent| spent.side == Some(Side::Executor)),
+            challenger_ms: thought(|spent| spent.side == Some(Side::Challenger) && !commits(spent)),
+            commitment_ms: thought(commits),
         }
     }
+}
+
+/// Whether a call commits its sender to its own trace.
+fn commits(spent: &Spent) -> bool {
+    matches!(spent.call, "open" | "commit")
 }

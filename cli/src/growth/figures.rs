@@ -138,8 +138,11 @@ pub struct Calls {
     pub calldata: u64,
     /// The executor's computing, processor milliseconds.
     pub executor_ms: f64,
-    /// The challenger's.
+    /// The challenger's: finding the first difference level by level, and all evidence.
     pub challenger_ms: f64,
+    /// What the challenger took before, to hash its whole trace for its commitment.
+    #[serde(default)]
+    pub commitment_ms: f64,
 }
 
 /// [`Part::Dispute`]. Traces are made before: what that takes is in [`Path`].

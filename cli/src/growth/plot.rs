@@ -8,7 +8,7 @@ const CHART: (f64, f64) = (460.0, 330.0);
 const ROOM: [f64; 4] = [72.0, 44.0, 16.0, 74.0];
 /// Charts side by side.
 const ACROSS: usize = 2;
-const COLOURS: [&str; 4] = ["#1f6f8b", "#c0562f", "#4f7f3f", "#7d4f9e"];
+const COLOURS: [&str; 5] = ["#1f6f8b", "#c0562f", "#4f7f3f", "#7d4f9e", "#8a7a1f"];
 
 /// One line of a chart.
 #[derive(Debug, Clone)]

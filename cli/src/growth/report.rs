@@ -111,6 +111,7 @@ fn dispute(rows: &[Row]) -> Vec<String> {
         "calldata",
         "executor's moves",
         "challenger's",
+        "its commitment",
         "settlement",
         "at once: gas",
         "calldata",
@@ -128,6 +129,7 @@ fn dispute(rows: &[Row]) -> Vec<String> {
             grouped(played.calldata.into()),
             time(played.executor_ms),
             time(played.challenger_ms),
+            time(played.commitment_ms),
             grouped(dispute.settlement.gas.into()),
             grouped(at_once.gas.into()),
             grouped(at_once.calldata.into()),
@@ -143,11 +145,11 @@ type Growing = (&'static str, fn(&Row) -> Option<f64>);
 
 const GROWING: [Growing; 6] = [
     ("gas of a match", |row| Some(row.dispute.as_ref()?.interactive.gas as f64)),
-    ("its transactions", |row| Some(row.dispute.as_ref()?.interactive.transactions as f64)),
-    ("its calldata, bytes", |row| Some(row.dispute.as_ref()?.interactive.calldata as f64)),
-    ("gas of its settlement", |row| Some(row.dispute.as_ref()?.settlement.gas as f64)),
+    ("transactions of a match", |row| Some(row.dispute.as_ref()?.interactive.transactions as f64)),
+    ("bytes of a match's calldata", |row| Some(row.dispute.as_ref()?.interactive.calldata as f64)),
+    ("gas of a match's settlement", |row| Some(row.dispute.as_ref()?.settlement.gas as f64)),
     ("gas at once", |row| Some(row.dispute.as_ref()?.at_once.gas as f64)),
-    ("its calldata, bytes", |row| Some(row.dispute.as_ref()?.at_once.calldata as f64)),
+    ("bytes of calldata at once", |row| Some(row.dispute.as_ref()?.at_once.calldata as f64)),
 ];
 
 /// The line of a figure against the binary logarithm of what grows.
@@ -164,12 +166,19 @@ fn growth(rows: &[Row]) -> Vec<String> {
     for (name, of) in GROWING {
         if let Some(line) = logarithmic(rows, of) {
             lines.push(format!(
-                "- {name} = {:.1} + {:.1} log2 n, no figure further than {:.1} from it",
-                line.start, line.slope, line.worst
+                "- {name} = {} + {} log2 n, no figure further than {} from it",
+                number(line.start),
+                number(line.slope),
+                number(line.worst)
             ));
         }
     }
     lines
+}
+
+/// A number with a decimal where that matters.
+fn number(value: f64) -> String {
+    if value.abs() < 100.0 { format!("{value:.1}") } else { grouped(value.round().max(0.0) as u128) }
 }
 
 fn claims(rows: &[Row]) -> Vec<String> {
@@ -275,9 +284,10 @@ pub fn dispute_picture(measured: &[Measured<'_>]) -> Option<String> {
             true,
             vec![
                 series("executor: run, commit", |row| Some(row.run?.commit.processor_ms)),
-                series("its moves", |row| Some(row.dispute.as_ref()?.interactive.executor_ms)),
+                series("moves", |row| Some(row.dispute.as_ref()?.interactive.executor_ms)),
                 series("challenger: check", |row| Some(row.check?.commit.processor_ms)),
-                series("its moves", |row| Some(row.dispute.as_ref()?.interactive.challenger_ms)),
+                series("commitment", |row| Some(row.dispute.as_ref()?.interactive.commitment_ms)),
+                series("moves", |row| Some(row.dispute.as_ref()?.interactive.challenger_ms)),
             ],
         ),
     ];

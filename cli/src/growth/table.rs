@@ -48,7 +48,8 @@ pub fn time(ms: f64) -> String {
         ms if ms >= 100.0 => format!("{ms:.0} ms"),
         ms if ms >= 10.0 => format!("{ms:.1} ms"),
         ms if ms >= 1.0 => format!("{ms:.2} ms"),
-        ms => format!("{:.0} µs", ms * 1e3),
+        ms if ms >= 0.01 => format!("{:.0} µs", ms * 1e3),
+        _ => "< 10 µs".into(),
     }
 }
 

@@ -125,8 +125,8 @@ fn tables_and_pictures_hold_what_they_are_given() {
     let mut table = Table::new(&["n", "gas"]);
     table.push(vec!["16".into(), "1,234".into()]);
     assert_eq!(table.lines(), ["| n  |   gas |", "| -- | ----: |", "| 16 | 1,234 |"]);
-    let times = [0.0123, 1.5, 12.34, 999.0, 1000.0, 10_000.0].map(time);
-    assert_eq!(times, ["12 µs", "1.50 ms", "12.3 ms", "999 ms", "1.00 s", "10.0 s"]);
+    let times = [0.0, 0.0123, 1.5, 12.34, 999.0, 1000.0, 10_000.0].map(time);
+    assert_eq!(times, ["< 10 µs", "12 µs", "1.50 ms", "12.3 ms", "999 ms", "1.00 s", "10.0 s"]);
     assert_eq!([bytes(1023), bytes(1024), bytes(1 << 30)], ["1023 B", "1.00 KiB", "1.00 GiB"]);
     let series =
         |points: &[(f64, f64)]| Series { name: "gas".into(), points: points.to_vec(), fitted: false };
