@@ -8,7 +8,9 @@ mod economics;
 mod engine;
 mod files;
 mod gas;
+mod growth;
 mod lies;
+mod meter;
 mod money;
 mod node;
 mod output;
@@ -52,6 +54,8 @@ enum Command {
     Replay(commands::replay::ReplayArgs),
     /// Measure what each call of a dispute costs on chain, beside its target and what others pay.
     Gas(commands::gas::GasArgs),
+    /// Measure how time, memory and the cost of disputes grow with the model, on synthetic programs of up to 2^20 operators.
+    Growth(commands::growth::GrowthArgs),
     /// What a model costs to check and to dispute, what nuisances cost, and how long anything can take.
     Economics(commands::economics::EconomicsArgs),
     /// Put the contracts on a chain.
@@ -82,6 +86,7 @@ async fn main() -> ExitCode {
         Command::Inspect(args) => commands::inspect::run(args, out).map(|()| true),
         Command::Replay(args) => commands::replay::run(args, out).map(|()| true),
         Command::Gas(args) => commands::gas::run(args, out).map(|()| true),
+        Command::Growth(args) => commands::growth::run(args, out).await.map(|()| true),
         Command::Economics(args) => commands::economics::run(args, out).map(|()| true),
         Command::Deploy(args) => commands::deploy::run(args, out).map(|()| true),
         Command::Job(args) => commands::job::run(args, out).map(|()| true),

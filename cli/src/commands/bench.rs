@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::engine::EngineChoice;
 use crate::files;
+use crate::meter::peak_bytes;
 use crate::output::{Output, dim, grouped};
 
 /// Runs before those that count.
@@ -213,11 +214,4 @@ fn pseudo_random(program: &Program) -> Vec<u8> {
         input.dtype.write(value, &mut bytes);
     }
     bytes
-}
-
-/// The most memory that this process has held, where the system says so.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }

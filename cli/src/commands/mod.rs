@@ -8,6 +8,7 @@ pub mod deploy;
 pub mod economics;
 pub mod executor;
 pub mod gas;
+pub mod growth;
 pub mod inspect;
 pub mod job;
 pub mod replay;

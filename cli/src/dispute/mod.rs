@@ -5,8 +5,10 @@ mod venue;
 
 pub use venue::Venue;
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result};
-use narrows_bisection::{Call, Opened, Phase, Trace, Witness};
+use narrows_bisection::{Call, Opened, Phase, Side, Trace, Witness};
 use narrows_commitment::keccak;
 use narrows_executor::adversary::{DoctoredOperator, shift_element};
 use narrows_executor::engine::Engine;
@@ -27,6 +29,10 @@ pub struct Spent {
     pub calldata: usize,
     /// Bytes of the witness in it: tiles, their indices, and all nodes that open them.
     pub witness: usize,
+    /// Whose call it is; `None` for the requester.
+    pub side: Option<Side>,
+    /// What that side's computing took since its last call: processor time.
+    pub thought: Duration,
 }
 
 /// Bytes of the witness that a call carries.
@@ -59,7 +65,16 @@ pub fn doctor(
     truth: &Trace,
     operator: OperatorIndex,
 ) -> Result<Option<(ElementIndex, Trace)>> {
-    let engine = Engine::new(program);
+    doctor_with(&Engine::new(program), program, truth, operator)
+}
+
+/// As [`doctor`], with the program's engine.
+pub fn doctor_with(
+    engine: &Engine,
+    program: &Program,
+    truth: &Trace,
+    operator: OperatorIndex,
+) -> Result<Option<(ElementIndex, Trace)>> {
     let parts = program.operator(operator);
     let count = usize::try_from(parts.elements()).context("a tensor that fits the memory")?;
     let step = (count / MAX_TRIES).max(1);

@@ -1,5 +1,7 @@
 //! A chain with one program, and who plays on it.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use narrows_bisection::game::ids;
 use narrows_bisection::players::{Challenger, Choice, Executor, Follower};
@@ -14,6 +16,7 @@ use narrows_contracts::{Chain as _, EmbeddedChain, Receipt, Transaction};
 use narrows_program::{ElementIndex, LayerIndex, OperatorIndex, Program};
 
 use super::{Spent, witness_bytes};
+use crate::meter::Stopwatch;
 
 const REQUESTER: Account = Account([0x51; 20]);
 const CHALLENGER: Account = Account([0x53; 20]);
@@ -45,6 +48,13 @@ pub struct Fought {
     follower: Option<Follower>,
 }
 
+impl Fought {
+    /// The operator at which a match ended; `None` for a refutation.
+    pub fn operator(&self) -> Option<OperatorIndex> {
+        self.follower.as_ref().map(|_| OperatorIndex(self.state.place))
+    }
+}
+
 /// A chain with one program registered, and what every call on it cost.
 pub struct Venue<'a> {
     /// The chain.
@@ -55,6 +65,10 @@ pub struct Venue<'a> {
     registered: Registered,
     key: SigningKey,
     salts: u64,
+    /// Computing since the last call.
+    thought: Duration,
+    /// Finding the last refutation.
+    found: Duration,
 }
 
 impl<'a> Venue<'a> {
@@ -69,8 +83,17 @@ impl<'a> Venue<'a> {
         let call = Call::Register { header, layers_root: program.layers_root() };
         let sent = chain.send(Transaction { from: REQUESTER, value: Wei(0), call: call.clone() })?;
         let registered = chain.program(program.root())?.context("the program is not registered")?;
-        let mut venue = Self { chain, spent: Vec::new(), program, registered, key, salts: 0 };
-        venue.note(&call, None, &sent);
+        let mut venue = Self {
+            chain,
+            spent: Vec::new(),
+            program,
+            registered,
+            key,
+            salts: 0,
+            thought: Duration::ZERO,
+            found: Duration::ZERO,
+        };
+        venue.note(&call, None, None, &sent);
         Ok(venue)
     }
 
@@ -84,14 +107,24 @@ impl<'a> Venue<'a> {
         signature::account(self.key.verifying_key())
     }
 
-    fn note(&mut self, call: &Call, phase: Option<Phase>, receipt: &Receipt) {
+    fn note(&mut self, call: &Call, side: Option<Side>, phase: Option<Phase>, receipt: &Receipt) {
         let (gas, calldata) = (receipt.gas_used, receipt.calldata_bytes);
-        self.spent.push(Spent { call: call.name(), phase, gas, calldata, witness: witness_bytes(call) });
+        let thought = std::mem::take(&mut self.thought);
+        let (call, witness) = (call.name(), witness_bytes(call));
+        self.spent.push(Spent { call, phase, gas, calldata, witness, side, thought });
+    }
+
+    fn side(&self, account: Account) -> Option<Side> {
+        if account == self.executor() {
+            Some(Side::Executor)
+        } else {
+            (account == CHALLENGER).then_some(Side::Challenger)
+        }
     }
 
     fn send(&mut self, from: Account, value: Wei, phase: Option<Phase>, call: Call) -> Result<Receipt> {
         let receipt = self.chain.send(Transaction { from, value, call: call.clone() })?;
-        self.note(&call, phase, &receipt);
+        self.note(&call, self.side(from), phase, &receipt);
         Ok(receipt)
     }
 
@@ -149,8 +182,11 @@ impl<'a> Venue<'a> {
     }
 
     /// The challenger's commitment to `own`.
-    fn commitment(&self, claim: &Claimed, own: &Trace) -> Digest {
-        ids::own_commitment(SALT, CHALLENGER, claim.id, self.depth(), own.own_root())
+    fn commitment(&mut self, claim: &Claimed, own: &Trace) -> Digest {
+        let watch = Stopwatch::start();
+        let own_root = own.own_root();
+        self.thought += watch.stop().processor;
+        ids::own_commitment(SALT, CHALLENGER, claim.id, self.depth(), own_root)
     }
 
     /// Depth of the tree over all operators.
@@ -180,11 +216,13 @@ impl<'a> Venue<'a> {
         let mut challenger = Challenger { program: self.program, trace: own, choice };
         for _ in 0..MAX_MOVES {
             let phase = follower.state().phase;
+            let watch = Stopwatch::start();
             let (account, call) = match phase.turn() {
                 Some(Side::Executor) => (self.executor(), executor.respond(&follower)),
                 Some(Side::Challenger) => (CHALLENGER, challenger.respond(&follower)),
                 None => bail!("the match ended unnoticed"),
             };
+            self.thought += watch.stop().processor;
             let call = call.with_context(|| format!("no move in {phase:?}"))?;
             let receipt = self.send(account, Wei(0), Some(phase), call)?;
             receipt.events.iter().for_each(|event| follower.observe(self.program, event));
@@ -217,9 +255,13 @@ impl<'a> Venue<'a> {
     }
 
     /// The refutation of `claimed`, with the executor's signature under the disputed layer's sub-trace.
-    pub fn refutation(&self, claim: &Claimed, claimed: &Trace, own: &Trace) -> Option<Refutation> {
+    pub fn refutation(&mut self, claim: &Claimed, claimed: &Trace, own: &Trace) -> Option<Refutation> {
         let layer = own.first_layer_difference(claimed)?;
-        refute::refutation(self.program, own, claimed, Some(self.signed(claim, claimed, layer)))
+        let signed = self.signed(claim, claimed, layer);
+        let watch = Stopwatch::start();
+        let refutation = refute::refutation(self.program, own, claimed, Some(signed));
+        self.found = watch.stop().processor;
+        refutation
     }
 
     /// The executor's signature under a sub-trace of its own.
@@ -239,6 +281,7 @@ impl<'a> Venue<'a> {
         let seat = Seat { commitment, opened_at: receipt.time, bond: Wei(0) };
         let state = committed_state(&Seated { challenger: CHALLENGER, seat });
         self.chain.advance(1)?;
+        self.thought += std::mem::take(&mut self.found);
         let call = Call::Refute { posted: claim.posted, refutation: Box::new(refutation) };
         let receipt = self.send(CHALLENGER, Wei(0), None, call)?;
         let point = self.point(claim, &receipt);
@@ -255,7 +298,9 @@ impl<'a> Venue<'a> {
         element: ElementIndex,
     ) -> Result<()> {
         if fought.point != Digest::default() {
+            let watch = Stopwatch::start();
             let (point, tile, path) = refute::reward_opening(self.program, own, operator, element);
+            self.thought += watch.stop().processor;
             let call = Call::OpenReward {
                 claim: claim.id,
                 number: fought.number,

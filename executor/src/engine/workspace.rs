@@ -133,28 +133,37 @@ impl Workspace {
             }
         }
         let bytes: Vec<usize> = plan.operators.iter().map(|operator| operator.output_bytes()).collect();
-        // Each room's size, and the operator after which it is free again; a kept output's never is.
+        // Each room's size, and the operator that it was made for.
         let mut rooms: Vec<(usize, usize)> = Vec::new();
+        // The rooms of outputs that are not kept, each with the last operator that reads what it holds.
+        let mut shared: Vec<(usize, usize)> = Vec::new();
         let mut slot = Vec::with_capacity(count);
         for (index, need) in bytes.iter().copied().enumerate() {
-            let until = match (kept[index], hashed[index]) {
-                (true, _) => usize::MAX,
-                (false, true) => last_reader[index].max(index + 1),
-                (false, false) => last_reader[index],
-            };
+            if kept[index] {
+                slot.push(rooms.len());
+                rooms.push((need, index));
+                continue;
+            }
+            // What is hashed is read once more, beside the next operator.
+            let until = if hashed[index] { last_reader[index].max(index + 1) } else { last_reader[index] };
             // Of the rooms whose output nobody reads from here on, the one that has to grow or waste least.
-            let free = (0..rooms.len()).filter(|room| !kept[index] && rooms[*room].1 < index);
-            let best = free.min_by_key(|room| (need.saturating_sub(rooms[*room].0), rooms[*room].0));
-            let room = best.unwrap_or_else(|| {
-                rooms.push((0, 0));
-                rooms.len() - 1
-            });
-            rooms[room] = (rooms[room].0.max(need), until);
+            let free = shared.iter_mut().filter(|(_, until)| *until < index);
+            let best = free.min_by_key(|(room, _)| (need.saturating_sub(rooms[*room].0), rooms[*room].0));
+            let room = match best {
+                Some((room, held)) => {
+                    *held = until;
+                    *room
+                }
+                None => {
+                    rooms.push((0, index));
+                    shared.push((rooms.len() - 1, until));
+                    rooms.len() - 1
+                }
+            };
+            rooms[room].0 = rooms[room].0.max(need);
             slot.push(room);
         }
-        let largest = |room: usize| slot.iter().position(|s| *s == room).unwrap_or(0);
-        let rooms = rooms.iter().enumerate();
-        let slots = rooms.map(|(room, (size, _))| zeroed(OperatorIndex(largest(room) as u32), *size));
+        let slots = rooms.iter().map(|(size, first)| zeroed(OperatorIndex(*first as u32), *size));
         let slots = slots.collect::<Result<_, _>>()?;
         let roots = vec![None; count];
         Ok(Self { slots, slot, kept, bytes, hashed, roots, scratch: Scratch::new(plan)? })
