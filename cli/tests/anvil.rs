@@ -89,7 +89,7 @@ fn a_liar_whose_trace_is_withheld_falls_in_a_match_though_the_watchtower_is_kill
     let mut watchtower = world.node("watch", WATCHTOWER, "watchtower", &[]);
     watchtower.wait_for("watchtower begins");
     world.job();
-    watchtower.wait_for_call("pick");
+    watchtower.wait_for_call("enter");
     assert!(!watchtower.end("-KILL").success());
     let mut watchtower = world.node("watch", WATCHTOWER, "watchtower", &[]);
     assert_eq!(world.decided(1)[0]["status"], "refuted");

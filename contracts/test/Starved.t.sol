@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {IGame} from "../sol/IGame.sol";
 import {Phase} from "../sol/MatchWord.sol";
 import {Fixture} from "./Fixture.sol";
+import {Witness} from "./Packed.sol";
 import {Track} from "./Setting.sol";
 
 /// Calls with too little gas: wherever they run out, in the game or in its call to the referee (which gets 63/64 of what is
@@ -57,7 +58,7 @@ contract StarvedTest is Fixture {
     function _segment(bytes32 id, int64[] memory sums, uint256 index) private {
         Track storage t = tracks[id];
         uint256 split = op(t.place).split;
-        IGame.Witness memory w = witnessOf(t.place, named(id), index * split, (index + 1) * split);
+        Witness memory w = witnessOf(t.place, named(id), index * split, (index + 1) * split);
         _starve(t.claimId, id, CHALLENGER, segmentCall(id, sums, index, w));
     }
 
@@ -87,7 +88,7 @@ contract StarvedTest is Fixture {
         }
         _starve(claimId, id, EXECUTOR, revealTilesCall(id, tilesNow(id)));
         revealTiles(id);
-        IGame.Witness memory nothing;
+        Witness memory nothing;
         _starve(claimId, id, CHALLENGER, nameCall(id, 7, nothing));
         name(id, 7);
         int64[] memory sums = liar(4, 7, wrong);

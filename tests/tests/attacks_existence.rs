@@ -137,8 +137,9 @@ fn attack_07_a_pick_of_what_does_not_exist_is_refused() {
         let call = Call::Enter { claim, number: 0, footing, child, node, siblings, layer, operator, path };
         arena.send(CHALLENGER, NOTHING, call).map(|_| ())
     };
+    // Children that there are not: the first has the bits of layer 0, the second those of a layer that the path does not show.
     assert_eq!(send(8, head(0), operator(0), path(0)), Err(Refusal::WrongCount));
-    assert_eq!(send(u32::MAX, head(0), operator(0), path(0)), Err(Refusal::WrongCount));
+    assert_eq!(send(u32::MAX, head(0), operator(0), path(0)), Err(Refusal::WrongState));
     assert_eq!(send(1, head(0), operator(1), path(1)), Err(Refusal::WrongState), "another layer's head");
     assert_eq!(send(1, head(1), operator(0), path(1)), Err(Refusal::WrongState), "another operator");
     assert_eq!(send(1, head(1), operator(1), path(0)), Err(Refusal::WrongState), "another layer's path");

@@ -1,6 +1,7 @@
 //! PROTOCOL 4.2 as a table of its own: who may call what when, and what a move does to the clocks.
 
 use narrows_bisection::{Call, Claim, ClaimStatus, Match, Phase, Refusal, Side};
+use narrows_commitment::{Digest, Domain, tagged};
 
 use crate::stage::moves::{By, Move};
 use crate::stage::scene::Scene;
@@ -54,13 +55,17 @@ pub fn refusal(
     now: u64,
 ) -> Option<Refusal> {
     let own_seat = one.by == By::Challenger;
-    if own_seat && !proper {
+    // A sub-trace's evidence gives SUB_E's scope, which is the layer's leaf, and no list.
+    let stray = matches!(&one.call, Call::SubTrace { layer, .. }
+        if at.state.list != Digest::default() || at.state.scope != tagged(Domain::Layer, &[layer]));
+    if stray || (own_seat && !proper) {
         return Some(Refusal::WrongState);
     }
     if !phases(&one.call).contains(&at.state.phase) {
         return Some(Refusal::WrongPhase);
     }
-    if claim.status != ClaimStatus::Pending || now >= claim.hard_end.0 {
+    let judged = matches!(one.call, Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. });
+    if judged && (claim.status != ClaimStatus::Pending || now >= claim.hard_end.0) {
         return Some(Refusal::ClaimClosed);
     }
     if one.by == By::Executor && !proper {

@@ -18,7 +18,7 @@ use super::refusals::REFUSALS;
 use super::*;
 
 /// As many as `Call`, `Event` and `Refusal` have variants; a new one must be added to the makers and the table.
-const CALLS: usize = 26;
+const CALLS: usize = 27;
 const EVENTS: usize = 24;
 const ALL_REFUSALS: usize = 33;
 
