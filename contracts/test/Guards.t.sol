@@ -262,9 +262,9 @@ contract GuardsTest is Fixture {
         (n = _good(id, 70)).siblings = new bytes32[](3);
         _name(id, n, IGame.WrongState.selector);
         (n = _good(id, 70)).operator = operatorBytes(3);
-        _name(id, n, IGame.WrongDescriptor.selector);
+        _name(id, n, IGame.WrongState.selector);
         (n = _good(id, 70)).operator = "";
-        _name(id, n, IGame.WrongDescriptor.selector);
+        _name(id, n, IGame.WrongState.selector);
         (n = _good(id, 70)).element = 32;
         _name(id, n, IGame.WrongIndex.selector);
         (n = _good(id, 70)).element = 31;

@@ -12,9 +12,7 @@ use narrows_contracts::Chain as _;
 use narrows_executor::adversary::DoctoredOperator;
 use narrows_executor::node::{Conduct as _, Honest};
 use narrows_program::{LayerIndex, OperatorIndex, Program};
-use narrows_tests::arena::{
-    Arena, CHALLENGER, Claimed, Dispute, STRANGER, answering, choosing, honest, signer,
-};
+use narrows_tests::arena::{Arena, CHALLENGER, Claimed, Dispute, STRANGER, answering, choosing, signer};
 use narrows_tests::{copies, digits};
 
 const NOTHING: Wei = Wei(0);

@@ -1,6 +1,6 @@
 //! `narrows check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
@@ -38,7 +38,7 @@ enum Claimed {
 }
 
 impl Claimed {
-    fn read(program: &Program, path: &PathBuf) -> Result<Self> {
+    fn read(program: &Program, path: &Path) -> Result<Self> {
         let name = || format!("{}", path.display());
         let bytes = files::read(path)?;
         if bytes.starts_with(b"NRWT") {

@@ -30,12 +30,15 @@ impl Recipe {
     }
 }
 
+/// What was made, by claim, in the order of making.
+type Made = Vec<(ClaimId, Arc<Served>)>;
+
 /// Served claims by id; clones share one shelf. A trace is made when the first asks for it.
 #[derive(Clone, Default)]
 pub struct Shelf {
     recipes: Arc<Mutex<BTreeMap<ClaimId, Arc<Recipe>>>>,
     /// The latest ones, the oldest first. Held while one is made: however many ask, one model runs at a time.
-    made: Arc<Mutex<Vec<(ClaimId, Arc<Served>)>>>,
+    made: Arc<Mutex<Made>>,
 }
 
 impl Shelf {

@@ -243,10 +243,6 @@ impl World {
         self.at(number).state.phase
     }
 
-    fn seat(&self, number: u64) -> Seat {
-        self.at(number).seated.seat
-    }
-
     /// The layer's head, and the operators root behind it.
     fn layer(&self) -> Vec<u8> {
         let root = self.program.operators_tree(LayerIndex(0)).root();
