@@ -9,7 +9,7 @@ use crate::limits::MAX_QUOTED;
 #[derive(Debug, thiserror::Error)]
 pub enum CompileError {
     /// The file system refused.
-    #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
+    #[error("cannot read {}; check the path and its permissions", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,

@@ -51,6 +51,7 @@ impl Bytes {
 impl Deref for Bytes {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         &(*self.owner).as_ref()[self.range.clone()]
     }

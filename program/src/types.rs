@@ -65,6 +65,7 @@ impl DType {
 
     /// Element `index` of canonical little-endian bytes; `None` beyond their end, or for records.
     #[must_use]
+    #[inline]
     pub fn read(self, bytes: &[u8], index: usize) -> Option<i64> {
         let at = index.checked_mul(self.bytes())?;
         let raw = bytes.get(at..at.checked_add(self.bytes())?)?;

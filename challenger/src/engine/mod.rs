@@ -123,10 +123,17 @@ impl BurnEngine {
         if let Some(other) = inputs.iter().find(|input| input.len() as u64 != expected.bytes()) {
             return Err(EngineError::InputSize { expected: expected.bytes(), given: other.len() as u64 });
         }
+        // From within the pool an operator's regions begin at once: from without, each of them would wait for a thread to wake.
+        rayon::scope(|_| self.pass(inputs))
+    }
+
+    /// Every operator's output for each input; runs on a thread of rayon's pool.
+    fn pass(&self, inputs: &[&[u8]]) -> Result<Vec<Vec<Vec<u8>>>, EngineError> {
+        let dtype = self.program.header().input.dtype;
         let operators = self.plan.steps.len();
         let mut outputs: Vec<Vec<Vec<u8>>> = inputs.iter().map(|_| Vec::with_capacity(operators)).collect();
         let inputs: Vec<Ints<1>> =
-            inputs.iter().map(|input| stored(expected.dtype, input, &self.device)).collect();
+            inputs.iter().map(|input| stored(dtype, input, &self.device)).collect();
         // For each operator, its output for each input.
         let mut live: Vec<Vec<Ints<1>>> = Vec::with_capacity(operators);
         for (index, (step, op)) in self.plan.steps.iter().zip(self.program.operators()).enumerate() {
