@@ -340,6 +340,9 @@ unsafe fn finish(kernel: Kernel, acc: &[i32; TILE], columns: &Columns<'_>, place
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx512(_) => unsafe { super::avx512::finish(acc, columns, places, out) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Kernel::Neon(_) | Kernel::NeonDot(_) => unsafe { super::neon::finish(acc, columns, places, out) },
     }
 }
 
