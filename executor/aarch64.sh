@@ -29,7 +29,7 @@ run() {
   export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -cpu $1 -L $root"
   cargo test --locked --release --target "$target" --config 'profile.release.package."*".opt-level=1' \
     -p "$3" --lib -- --nocapture "$4" 2>&1 | tee "$log"
-  grep -qF "fastest here: $2" "$log" || { echo "$2 did not run on $1" >&2; exit 1; }
+  grep -q "fastest here: $2\$" "$log" || { echo "$2 did not run on $1" >&2; exit 1; }
 }
 run cortex-a76 'neon' narrows-commitment keccak
 run cortex-a76 'NEON dotprod' narrows-executor engine

@@ -331,7 +331,13 @@ impl Work for Rowwise<'_> {
 ///
 /// # Safety
 /// Every row's columns lie inside `out`, and no other thread touches them.
-unsafe fn finish(kernel: Kernel, acc: &[i32; TILE], columns: &Columns<'_>, places: &[usize], out: *mut u8) {
+pub(super) unsafe fn finish(
+    kernel: Kernel,
+    acc: &[i32; TILE],
+    columns: &Columns<'_>,
+    places: &[usize],
+    out: *mut u8,
+) {
     match kernel {
         Kernel::Portable => unreachable!("the portable kernel has no tiles"),
         // SAFETY: the value proves the features, the rest is passed on.

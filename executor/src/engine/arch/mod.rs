@@ -114,6 +114,10 @@ impl Kernel {
     /// Requantises accumulators that share one record (multiplier, addend, shift) to bytes clipped to (lo, hi), as far
     /// as the kernel has vectors for; says how many it did. Quotients must fit 32 bits, and the clip 8.
     #[inline]
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(unused_variables, reason = "AVX-512 alone has vectors for this")
+    )]
     pub(super) fn finish_alike(
         self,
         acc: &[i32],
@@ -132,6 +136,10 @@ impl Kernel {
     /// Scales and adds bytes of a and b and requantises the sums as [`Self::finish_alike`] does, as far as the kernel
     /// has vectors for; says how many it did. The scaled sums must fit 32 bits too.
     #[inline]
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(unused_variables, reason = "AVX-512 alone has vectors for this")
+    )]
     pub(super) fn pair_alike(
         self,
         operands: [&[u8]; 2],
@@ -265,6 +273,7 @@ struct Job<'a> {
     /// What the sums begin with.
     start: &'a [i32],
     /// How far ahead columns are asked for, in bytes.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX-512 alone asks"))]
     ahead: usize,
 }
 
@@ -294,3 +303,6 @@ struct Columns<'a> {
     /// Bytes of a row before these columns.
     first: usize,
 }
+
+#[cfg(test)]
+mod tests;
