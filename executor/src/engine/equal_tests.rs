@@ -368,6 +368,7 @@ fn random_products_run_in_tiles() {
             live += usize::from(gemm.live().is_some());
         }
     }
+    println!("fastest here: {}", kernel.name());
     println!(
         "{all} products: {tiles} in tiles, {vectors} by vectors, {passes} in passes, {images} images, {live} live"
     );

@@ -59,6 +59,8 @@ use arch::Drive;
 pub use arch::Kernel;
 #[cfg(target_arch = "x86_64")]
 pub use arch::{Avx2, Avx512};
+#[cfg(target_arch = "aarch64")]
+pub use arch::{Neon, NeonDot};
 use finish::Ending;
 use gemm::Gemm;
 use plan::{Place, Plan, Planned, Way};

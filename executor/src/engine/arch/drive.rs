@@ -331,7 +331,13 @@ impl Work for Rowwise<'_> {
 ///
 /// # Safety
 /// Every row's columns lie inside `out`, and no other thread touches them.
-unsafe fn finish(kernel: Kernel, acc: &[i32; TILE], columns: &Columns<'_>, places: &[usize], out: *mut u8) {
+pub(super) unsafe fn finish(
+    kernel: Kernel,
+    acc: &[i32; TILE],
+    columns: &Columns<'_>,
+    places: &[usize],
+    out: *mut u8,
+) {
     match kernel {
         Kernel::Portable => unreachable!("the portable kernel has no tiles"),
         // SAFETY: the value proves the features, the rest is passed on.
@@ -340,6 +346,9 @@ unsafe fn finish(kernel: Kernel, acc: &[i32; TILE], columns: &Columns<'_>, place
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx512(_) => unsafe { super::avx512::finish(acc, columns, places, out) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        Kernel::Neon(_) | Kernel::NeonDot(_) => unsafe { super::neon::finish(acc, columns, places, out) },
     }
 }
 

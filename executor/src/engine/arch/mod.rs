@@ -5,7 +5,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `avx512`, `avx2` | tiles of sums of products, and their requantisation |
+//! | `avx512`, `avx2`, `neon` | tiles of sums of products, and their requantisation |
 //! | `drive` | divides a product's output among threads: the one place where two threads write one buffer |
 //! | `lines` | bytes aligned as vectors are |
 #![allow(unsafe_code)]
@@ -16,6 +16,8 @@ mod avx2;
 mod avx512;
 mod drive;
 mod lines;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
@@ -23,6 +25,8 @@ pub use avx2::Avx2;
 pub use avx512::Avx512;
 pub(super) use drive::{Drive, Finish};
 pub(super) use lines::Lines;
+#[cfg(target_arch = "aarch64")]
+pub use neon::{Neon, NeonDot};
 
 /// Portable code that compilers turn into vector code. It is compiled once for each kernel, and what is not inlined into
 /// `run` is compiled for any CPU: so `run` and what it spends its time in are `#[inline(always)]`, and take no large
@@ -42,6 +46,12 @@ pub enum Kernel {
     /// x86-64 with AVX-512 and VNNI.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// AArch64 with NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+    /// AArch64 with NEON and its dot products.
+    #[cfg(target_arch = "aarch64")]
+    NeonDot(NeonDot),
 }
 
 impl Kernel {
@@ -54,6 +64,11 @@ impl Kernel {
         {
             kernels.extend(Avx2::detect().map(Self::Avx2));
             kernels.extend(Avx512::detect().map(Self::Avx512));
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            kernels.extend(Neon::detect().map(Self::Neon));
+            kernels.extend(NeonDot::detect().map(Self::NeonDot));
         }
         kernels
     }
@@ -73,6 +88,10 @@ impl Kernel {
             Self::Avx2(_) => "AVX2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => "AVX-512 VNNI",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => "NEON",
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot(_) => "NEON dotprod",
         }
     }
 
@@ -85,12 +104,20 @@ impl Kernel {
             Self::Avx2(cpu) => cpu.vectorize(work),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(cpu) => cpu.vectorize(work),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(cpu) => cpu.vectorize(work),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot(cpu) => cpu.vectorize(work),
         }
     }
 
     /// Requantises accumulators that share one record (multiplier, addend, shift) to bytes clipped to (lo, hi), as far
     /// as the kernel has vectors for; says how many it did. Quotients must fit 32 bits, and the clip 8.
     #[inline]
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(unused_variables, reason = "AVX-512 alone has vectors for this")
+    )]
     pub(super) fn finish_alike(
         self,
         acc: &[i32],
@@ -109,6 +136,10 @@ impl Kernel {
     /// Scales and adds bytes of a and b and requantises the sums as [`Self::finish_alike`] does, as far as the kernel
     /// has vectors for; says how many it did. The scaled sums must fit 32 bits too.
     #[inline]
+    #[cfg_attr(
+        not(target_arch = "x86_64"),
+        allow(unused_variables, reason = "AVX-512 alone has vectors for this")
+    )]
     pub(super) fn pair_alike(
         self,
         operands: [&[u8]; 2],
@@ -130,17 +161,18 @@ impl Kernel {
 
     /// The shape of the kernel's tiles, if it has any.
     pub(super) const fn tile(self) -> Option<TileShape> {
-        match self {
-            Self::Portable => None,
+        let (rows, columns, lanes, eights) = match self {
+            Self::Portable => return None,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => {
-                Some(TileShape { rows: avx2::ROWS, columns: avx2::COLUMNS, lanes: 8, unsigned: false })
-            }
+            Self::Avx2(_) => (avx2::ROWS, avx2::COLUMNS, 8, Eights::Widened),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) => {
-                Some(TileShape { rows: avx512::ROWS, columns: avx512::COLUMNS, lanes: 16, unsigned: true })
-            }
-        }
+            Self::Avx512(_) => (avx512::ROWS, avx512::COLUMNS, 16, Eights::Unsigned),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) => (neon::ROWS, neon::COLUMNS, 4, Eights::Widened),
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot(_) => (neon::ROWS, neon::COLUMNS, 4, Eights::Signed),
+        };
+        Some(TileShape { rows, columns, lanes, eights })
     }
 
     /// Sums of products for a checked job.
@@ -154,6 +186,12 @@ impl Kernel {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => unsafe { avx512::multiply(wide, job, out) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Self::NeonDot(_) if !wide => unsafe { neon::multiply8(job, out) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon(_) | Self::NeonDot(_) => unsafe { neon::multiply16(job, out) },
         }
     }
 }
@@ -167,8 +205,20 @@ pub(super) struct TileShape {
     pub columns: usize,
     /// 32-bit lanes of a vector.
     pub lanes: usize,
-    /// Whether products of 8 bits are had directly, with a unsigned.
-    pub unsigned: bool,
+    /// How it has products of 8 bits.
+    pub eights: Eights,
+}
+
+/// How a kernel has products of 8 bits by 8 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each CPU's kernels have some of these ways")]
+pub(super) enum Eights {
+    /// As products of 16 bits.
+    Widened,
+    /// Directly, with a unsigned.
+    Unsigned,
+    /// Directly, with signs.
+    Signed,
 }
 
 /// Most rows of a tile.
@@ -223,13 +273,15 @@ struct Job<'a> {
     /// What the sums begin with.
     start: &'a [i32],
     /// How far ahead columns are asked for, in bytes.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX-512 alone asks"))]
     ahead: usize,
 }
 
 impl Job<'_> {
     /// That nothing outside the slices is read; kept in release, for the tiles rest on it.
-    fn check(&self, _wide: bool, kernel: Kernel) {
+    fn check(&self, wide: bool, kernel: Kernel) {
         let shape = kernel.tile().expect("a kernel with tiles");
+        assert!(wide || shape.eights != Eights::Widened, "products of 8 bits on a kernel without");
         let furthest = self.rows.iter().copied().max().unwrap_or(0);
         assert!((1..=shape.rows).contains(&self.rows.len()), "a tile has at most {} rows", shape.rows);
         assert!(furthest + self.segments.reach <= self.a.len(), "a row leaves operand a");
@@ -251,3 +303,6 @@ struct Columns<'a> {
     /// Bytes of a row before these columns.
     first: usize,
 }
+
+#[cfg(test)]
+mod tests;

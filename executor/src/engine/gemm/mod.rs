@@ -24,7 +24,7 @@ use geometry::Geometry;
 pub(super) use packing::{Packing, Weights};
 pub(super) use prepare::Change;
 
-use super::arch::{Finish, Kernel, TileShape};
+use super::arch::{Eights, Finish, Kernel, TileShape};
 use super::lazy::Lazy;
 use super::plan::{End, Map, Place, Planned};
 use super::values::View;
@@ -100,7 +100,8 @@ impl Gemm {
         let batch: [usize; 3] = std::array::from_fn(|axis| if moves(axis) { operator.out[axis] } else { 1 });
         let place = if let Place::Constant(index) = b.source { Some(index) } else { None };
         let constant = place.is_some();
-        let wide = !(shape.unsigned && constant && (operator.a.dtype, b.dtype) == (DType::I8, DType::I8));
+        let eights = (operator.a.dtype, b.dtype) == (DType::I8, DType::I8);
+        let wide = !(eights && constant) || shape.eights == Eights::Widened;
         let mut geometry = Geometry::new(operator, elements[0])?;
         // Mostly empty tiles and groups lose to other ways.
         let batches: usize = batch.iter().product();
@@ -219,7 +220,7 @@ impl Gemm {
     /// How operand a is copied if it is; `unsigned`: its values are known not to be negative.
     pub fn change(&self, a: DType, unsigned: bool) -> Change {
         match (self.wide, a) {
-            (false, _) if unsigned => Change::Unsigned,
+            (false, _) if unsigned || self.shape.eights == Eights::Signed => Change::Narrow,
             (false, _) => Change::Shifted,
             (true, DType::I8) => Change::Extended,
             (true, _) => Change::Wide,

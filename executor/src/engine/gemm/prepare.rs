@@ -15,8 +15,8 @@ const MANY: usize = 1 << 17;
 /// What a copy does to elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::engine) enum Change {
-    /// 8 bits as they are, never negative.
-    Unsigned,
+    /// 8 bits as they are: never negative, or the kernel takes signs.
+    Narrow,
     /// 8 bits, plus 128.
     Shifted,
     /// 8 bits with their sign extended to 16.
@@ -29,7 +29,7 @@ impl Change {
     /// Bytes of an element before and after.
     const fn widths(self) -> (usize, usize) {
         match self {
-            Self::Unsigned | Self::Shifted => (1, 1),
+            Self::Narrow | Self::Shifted => (1, 1),
             Self::Extended => (1, 2),
             Self::Wide => (2, 2),
         }
@@ -37,13 +37,13 @@ impl Change {
 
     /// Whether elements stay as they are.
     const fn is_none(self) -> bool {
-        matches!(self, Self::Unsigned | Self::Wide)
+        matches!(self, Self::Narrow | Self::Wide)
     }
 
     #[inline(always)]
     fn apply(self, from: &[u8], to: &mut [u8]) {
         match self {
-            Self::Unsigned | Self::Wide => to.copy_from_slice(from),
+            Self::Narrow | Self::Wide => to.copy_from_slice(from),
             Self::Shifted => to.iter_mut().zip(from).for_each(|(to, from)| *to = from ^ 0x80),
             Self::Extended => {
                 let to = to.as_chunks_mut().0;
