@@ -58,7 +58,7 @@ impl Sides {
 
     /// The lengths of an operator's regions.
     pub fn lengths(&self, op: &Operator, limits: &Limits) -> [usize; 4] {
-        let outputs = limits.outputs_of(op.elements());
+        let outputs = limits.outputs_of(op.elements(), op.terms());
         Region::cut(op, |region| {
             let (left, right) = self.footprint(op, region);
             let few = match (&self.scheme, &self.b) {

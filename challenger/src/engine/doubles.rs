@@ -23,6 +23,10 @@
 //! next to N, which is less than |N| / 2^53 (for N = 0 the quotient is a normal number below 0). But |N| d <= |x| + d <= 2^53.
 //! Rounding is monotone, so it never falls below the integer that is at most x / d. A dividend beyond is rounded, and monotone
 //! again: its quotient is at least (2^53 - d) / d - 1 in magnitude, which does if that is beyond the limits of the records.
+//!
+//! *Long division.* What is divided is x 2^l + d/2, and where that passes 2^53 though x does not, it is done in two steps:
+//! q = floor(x / d) and r = x - q d, which is in 0 … d - 1, give q 2^l + floor((r 2^l + d/2) / d). Nothing rounds while |x| + d
+//! and d 2^l + d/2 are at most 2^53, but the last sum where it passes 2^53, and that is monotone.
 
 use std::collections::HashMap;
 
@@ -32,7 +36,7 @@ use narrows_program::{ConstantIndex, DType, Finalise, Operator, Program, Source}
 use super::EngineError;
 use super::backend::looked_up;
 use super::ints::{Ints, stored_type};
-use super::number::Number;
+use super::number::{Number, plus};
 use super::range::Range;
 use super::records::{Merged, Record, Records, divisor};
 use super::region::Region;
@@ -69,6 +73,28 @@ struct Divide {
     by: Box<Spread>,
     source: Source,
     lift: u8,
+    /// Whether it takes two steps.
+    long: bool,
+}
+
+impl Divide {
+    /// floor((x 2^lift + d/2) / d).
+    fn run(&self, x: Tensor<4>, divisors: Ints<1>) -> Tensor<4> {
+        let divisor: Ints<4> = self.by.run(divisors);
+        let half = Float::of_ints(divisor.clone().bitwise_right_shift_scalar(1i64));
+        let divisor = Float::of_ints(divisor);
+        let lifted = |value: Tensor<4>| match self.lift {
+            0 => value,
+            lift => value.mul_scalar(1i64 << lift),
+        };
+        let rounded = |value: Tensor<4>| ((lifted(value) + half) / divisor.clone()).floor();
+        if !self.long {
+            return rounded(x);
+        }
+        let whole = (x.clone() / divisor.clone()).floor();
+        let rest = x - whole.clone() * divisor.clone();
+        plus(lifted(whole), rounded(rest))
+    }
 }
 
 /// A number for every element: the same one, or by records, which are laid out for all of the region, since backends take
@@ -124,6 +150,7 @@ impl Doubles {
         };
         let (low, high) = limits(&records.list, op.lo.into(), op.hi.into());
         let limit = low.unsigned_abs().max(high.unsigned_abs());
+        let mut long = false;
         // What the records meet.
         let value = match &op.finalise {
             Finalise::Root => return Ok(None),
@@ -133,7 +160,10 @@ impl Doubles {
                 let most = u128::from(divisor.magnitude());
                 let lifted = (reach << lift) + most / 2;
                 if lifted + most > EXACT && EXACT / most.max(1) < limit + 3 {
-                    return Ok(None);
+                    long = reach + most <= EXACT && (most << lift) + most / 2 <= EXACT;
+                    if !long {
+                        return Ok(None);
+                    }
                 }
                 lifted / u128::from(divisor.least.unsigned_abs().max(1)) + 1
             }
@@ -146,7 +176,7 @@ impl Doubles {
         let divide = match (&op.finalise, reads) {
             (Finalise::Divide { by, lift }, Some(reads)) => {
                 let spread = Spread::new(&reads, region, device)?.shaped(merged.divisors());
-                Some(Divide { by: Box::new(spread), source: by.source, lift: *lift })
+                Some(Divide { by: Box::new(spread), source: by.source, lift: *lift, long })
             }
             _ => None,
         };
@@ -193,11 +223,8 @@ impl Doubles {
     /// The elements of these accumulators, in the region's row-major order and in the output's type.
     pub fn run(&self, accumulators: Tensor<4>, get: impl Fn(Source) -> Ints<1>) -> Ints<1> {
         let mut value = accumulators.reshape(self.shape);
-        if let Some(Divide { by, source, lift }) = &self.divide {
-            let divisor: Ints<4> = by.run(get(*source));
-            let half = Float::of_ints(divisor.clone().bitwise_right_shift_scalar(1i64));
-            let lifted = if *lift == 0 { value } else { value.mul_scalar(1i64 << lift) };
-            value = ((lifted + half) / Float::of_ints(divisor)).floor();
+        if let Some(divide) = &self.divide {
+            value = divide.run(value, get(divide.source));
         }
         value = match &self.scale {
             None => value,

@@ -3,8 +3,9 @@
 //! Arithmetic happens in 64 bits, always named: a backend's default integer type may be narrower. Stored tensors keep
 //! their element type.
 
-use burn::tensor::{DType as Type, Device, Int, IntDType, Tensor, TensorData};
+use burn::tensor::{DType as Type, Device, Element, Int, IntDType, Tensor, TensorData};
 use narrows_program::DType;
+use rayon::prelude::*;
 
 use super::EngineError;
 use super::exact::{Carrier, Digits};
@@ -25,21 +26,31 @@ pub(crate) fn axis(length: usize, step: i64, device: &Device) -> Ints<1> {
 
 /// The tensor that canonical bytes stand for, in its own type.
 pub(crate) fn stored(dtype: DType, bytes: &[u8], device: &Device) -> Ints<1> {
-    let length = bytes.len() / dtype.bytes();
     let data = match dtype {
-        DType::I8 => TensorData::new(bytes.iter().map(|b| *b as i8).collect(), [length]),
-        DType::I16 => {
-            let (parts, _) = bytes.as_chunks::<2>();
-            TensorData::new(parts.iter().map(|p| i16::from_le_bytes(*p)).collect(), [length])
-        }
-        DType::I32 => {
-            let (parts, _) = bytes.as_chunks::<4>();
-            TensorData::new(parts.iter().map(|p| i32::from_le_bytes(*p)).collect(), [length])
-        }
+        DType::I8 => typed(bytes, i8::from_le_bytes),
+        DType::I16 => typed(bytes, i16::from_le_bytes),
+        DType::I32 => typed(bytes, i32::from_le_bytes),
         DType::Params => unreachable!("no operand of a legal program is a list of records"),
     };
     let kind = data.dtype();
     Tensor::from_data(data, (device, kind))
+}
+
+/// Elements that a thread reads at once.
+const READ: usize = 1 << 14;
+
+/// The elements of N bytes each, read by all threads.
+fn typed<T: Element + Default, const N: usize>(
+    bytes: &[u8],
+    read: impl Fn([u8; N]) -> T + Sync,
+) -> TensorData {
+    let (parts, _) = bytes.as_chunks::<N>();
+    let mut values = vec![T::default(); parts.len()];
+    let some = |(values, parts): (&mut [T], &[[u8; N]])| {
+        values.iter_mut().zip(parts).for_each(|(value, part)| *value = read(*part));
+    };
+    values.par_chunks_mut(READ).zip(parts.par_chunks(READ)).for_each(some);
+    TensorData::new(values, [parts.len()])
 }
 
 /// The values of a 64-bit tensor.
@@ -48,26 +59,32 @@ pub(crate) fn values(tensor: Ints<1>) -> Result<Vec<i64>, EngineError> {
     Ok(data.as_slice::<i64>().map_err(|e| EngineError::Device(format!("{e:?}")))?.to_vec())
 }
 
-/// Appends the canonical bytes of a stored tensor.
+/// Writes the canonical bytes of a stored tensor, which fill `out`.
 ///
 /// It should be the tensor's last handle: burn-ndarray reads a tensor of which there is a second one element at a time, a
 /// thousand times slower.
-pub(crate) fn canonical(tensor: Ints<1>, dtype: DType, out: &mut Vec<u8>) -> Result<(), EngineError> {
-    fn append<T: Copy, const N: usize>(values: &[T], bytes: impl Fn(T) -> [u8; N], out: &mut Vec<u8>) {
-        let start = out.len();
-        out.resize(start + N * values.len(), 0);
-        let (chunks, _) = out[start..].as_chunks_mut::<N>();
+pub(crate) fn canonical(tensor: Ints<1>, dtype: DType, out: &mut [u8]) -> Result<(), EngineError> {
+    fn write<T: Copy, const N: usize>(
+        values: &[T],
+        bytes: impl Fn(T) -> [u8; N],
+        out: &mut [u8],
+    ) -> Result<(), EngineError> {
+        if out.len() != N * values.len() {
+            let text = format!("{} bytes are wanted, {} elements of {N} given", out.len(), values.len());
+            return Err(EngineError::Device(text));
+        }
+        let (chunks, _) = out.as_chunks_mut::<N>();
         chunks.iter_mut().zip(values).for_each(|(chunk, value)| *chunk = bytes(*value));
+        Ok(())
     }
     let data = tensor.try_into_data().map_err(|e| EngineError::Device(e.to_string()))?;
     let wrong = |e| EngineError::Device(format!("{e:?}"));
     match dtype {
-        DType::I8 => append(data.as_slice::<i8>().map_err(wrong)?, i8::to_le_bytes, out),
-        DType::I16 => append(data.as_slice::<i16>().map_err(wrong)?, i16::to_le_bytes, out),
-        DType::I32 => append(data.as_slice::<i32>().map_err(wrong)?, i32::to_le_bytes, out),
+        DType::I8 => write(data.as_slice::<i8>().map_err(wrong)?, i8::to_le_bytes, out),
+        DType::I16 => write(data.as_slice::<i16>().map_err(wrong)?, i16::to_le_bytes, out),
+        DType::I32 => write(data.as_slice::<i32>().map_err(wrong)?, i32::to_le_bytes, out),
         DType::Params => unreachable!("no operator of a legal program gives records"),
     }
-    Ok(())
 }
 
 /// The type that an output is stored in.

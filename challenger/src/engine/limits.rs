@@ -25,7 +25,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Outputs below which an operator is not cut for the threads' sake alone.
+    /// Terms below which an operator is not cut for the threads' sake alone.
     const SHARE: u64 = 1 << 13;
     /// Rows of a product beyond which reading its columns once more costs little.
     const ROWS: usize = 64;
@@ -38,9 +38,10 @@ impl Limits {
         matrices == 1 && rows <= Self::ROWS && rows <= columns && most <= self.outputs.saturating_mul(4)
     }
 
-    /// Outputs of a region of an operator of so many: enough regions for every thread.
-    pub(crate) fn outputs_of(&self, elements: u64) -> usize {
-        let share = elements.div_ceil(rayon::current_num_threads() as u64).max(Self::SHARE);
+    /// Outputs of a region of an operator of so many, each of so many terms: enough regions for every thread.
+    pub(crate) fn outputs_of(&self, elements: u64, terms: u64) -> usize {
+        let work = elements.saturating_mul(terms);
+        let share = work.div_ceil(rayon::current_num_threads() as u64).max(Self::SHARE).div_ceil(terms);
         self.outputs.min(usize::try_from(share).unwrap_or(usize::MAX))
     }
 }

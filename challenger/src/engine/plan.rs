@@ -10,7 +10,7 @@ use super::block::{Block, Shared, Sides};
 use super::exact::Carrier;
 use super::ints::{Ints, canonical, stored};
 use super::product::Weights;
-use super::region::{region, region_count};
+use super::region::{Region, region, region_count};
 use super::{EngineError, Limits};
 
 /// A planned operator.
@@ -121,31 +121,41 @@ impl Step {
         get: &(dyn Fn(usize, Source) -> Ints<1> + Sync),
         device: &Device,
     ) -> Result<Vec<Vec<u8>>, EngineError> {
-        let element = |block: &Block, input: usize| {
-            let mut bytes = Vec::new();
-            canonical(block.run(|source| get(input, source)), self.op.dtype, &mut bytes)?;
-            Ok::<_, EngineError>(bytes)
+        let op = &self.op;
+        let mut outputs = vec![vec![0; op.elements() as usize * op.dtype.bytes()]; inputs];
+        let regions: Vec<Region> =
+            (0..region_count(op, self.lengths)).map(|index| region(op, self.lengths, index)).collect();
+        let sizes: Vec<usize> = regions.iter().map(|region| region.elements() * op.dtype.bytes()).collect();
+        let element = |block: &Block, input: usize, out: &mut [u8]| {
+            canonical(block.run(|source| get(input, source)), op.dtype, out)
         };
-        // Region after region, the parts of all inputs.
-        let parts: Vec<Vec<u8>> = match &self.blocks {
-            Some(blocks) => (0..blocks.len() * inputs)
-                .into_par_iter()
-                .map(|task| element(&blocks[task / inputs], task % inputs))
-                .collect::<Result<_, _>>()?,
-            None => {
-                let parts = (0..region_count(&self.op, self.lengths)).into_par_iter().map(|index| {
-                    let region = region(&self.op, self.lengths, index);
-                    let mut alone = Shared::default();
-                    let block = Block::new(program, &self.op, &self.sides, region, &mut alone, device)?;
-                    (0..inputs).map(|input| element(&block, input)).collect::<Result<Vec<_>, _>>()
-                });
-                parts.collect::<Result<Vec<_>, EngineError>>()?.into_iter().flatten().collect()
-            }
-        };
-        let whole = |input: usize| {
-            let own = parts.iter().skip(input).step_by(inputs);
-            own.map(Vec::as_slice).collect::<Vec<_>>().concat()
-        };
-        Ok(if parts.len() == inputs { parts } else { (0..inputs).map(whole).collect() })
+        // Region after region, the parts of all inputs: regions are contiguous and in order.
+        let mut parts = interleaved(&mut outputs, &sizes);
+        match &self.blocks {
+            Some(blocks) => parts
+                .par_iter_mut()
+                .enumerate()
+                .try_for_each(|(task, part)| element(&blocks[task / inputs], task % inputs, part))?,
+            None => parts.par_chunks_mut(inputs).zip(regions).try_for_each(|(parts, region)| {
+                let mut alone = Shared::default();
+                let block = Block::new(program, op, &self.sides, region, &mut alone, device)?;
+                parts.iter_mut().enumerate().try_for_each(|(input, part)| element(&block, input, part))
+            })?,
+        }
+        Ok(outputs)
     }
+}
+
+/// Cuts every buffer into parts of these sizes: the first part of each, then the second of each, and so on.
+fn interleaved<'a>(buffers: &'a mut [Vec<u8>], sizes: &[usize]) -> Vec<&'a mut [u8]> {
+    let mut rests: Vec<&mut [u8]> = buffers.iter_mut().map(Vec::as_mut_slice).collect();
+    let mut parts = Vec::with_capacity(rests.len() * sizes.len());
+    for size in sizes {
+        for rest in &mut rests {
+            let (part, left) = std::mem::take(rest).split_at_mut(*size);
+            parts.push(part);
+            *rest = left;
+        }
+    }
+    parts
 }

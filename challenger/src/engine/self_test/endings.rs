@@ -49,7 +49,7 @@ pub(super) fn tables(subject: &Subject) -> Result<(), String> {
             out
         };
         let table = stored(dtype, &bytes(&mut entries.into_iter()), device);
-        let mut found = Vec::new();
+        let mut found = vec![0; index.len() * dtype.bytes()];
         canonical(table.select(0, ints(index.clone(), device)), dtype, &mut found)
             .map_err(|e| e.to_string())?;
         if found != bytes(&mut index.iter().map(|i| entries[*i as usize])) {

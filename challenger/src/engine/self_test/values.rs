@@ -28,7 +28,7 @@ pub(super) fn splits(subject: &Subject) -> Result<(), String> {
             split(subject, dtype, &bytes, &values, &Digits::new(dtype.min().unsigned_abs(), count))?;
         }
         let device = &subject.device;
-        let (mut back, mut cast) = (Vec::new(), Vec::new());
+        let (mut back, mut cast) = (vec![0; bytes.len()], vec![0; bytes.len()]);
         let tensor = || stored(dtype, &bytes, device);
         canonical(tensor(), dtype, &mut back).map_err(|e| e.to_string())?;
         let there_and_back = wide(tensor()).cast(stored_type(dtype));
