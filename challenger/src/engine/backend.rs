@@ -100,6 +100,12 @@ pub(crate) fn looked_up(table: Tensor<1, Int>, index: Tensor<1, Int>) -> Tensor<
     }
 }
 
+/// Whether a device's casts from doubles give a type's limits for what is beyond them. They are known to on burn-flex, where
+/// clamping what a cast gives takes a fraction of clamping doubles; burn-ndarray stops.
+pub(crate) fn casts_saturate(device: &Device) -> bool {
+    *device == Device::flex()
+}
+
 impl fmt::Display for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -18,15 +18,20 @@
 //!   more than those limits (and 2^53, for accumulators are doubles themselves).
 //! - m is a multiple of 2^s in the identity: then there is nothing to round, and c = -bias m / 2^s.
 //!
-//! *Division.* For integers |x| + d <= 2^53 and d >= 1, flooring the rounded quotient gives floor(x / d): with N the least
-//! integer above x / d, the quotient is at most N - 1/d, and rounds to N only if 1/d is at most half the distance of doubles
-//! next to N, which is less than |N| / 2^53 (for N = 0 the quotient is a normal number below 0). But |N| d <= |x| + d <= 2^53.
-//! Rounding is monotone, so it never falls below the integer that is at most x / d. A dividend beyond is rounded, and monotone
-//! again: its quotient is at least (2^53 - d) / d - 1 in magnitude, which does if that is beyond the limits of the records.
+//! *Division* gives the greatest integer N that is at most n / d, with n = x 2^l + floor(d/2), in one of two ways.
 //!
-//! *Long division.* What is divided is x 2^l + d/2, and where that passes 2^53 though x does not, it is done in two steps:
-//! q = floor(x / d) and r = x - q d, which is in 0 … d - 1, give q 2^l + floor((r 2^l + d/2) / d). Nothing rounds while |x| + d
-//! and d 2^l + d/2 are at most 2^53, but the last sum where it passes 2^53, and that is monotone.
+//! - *Nearest.* N is what is nearest to (2n - d + 1) / 2d, which keeps 1/2d from what is halfway, and 2n - d + 1 is x 2^(l+1),
+//!   and 1 more where d is even. Rounding a quotient is monotone, so it never passes what is halfway, which is a double, and
+//!   reaches it only if 1/2d is at most half the distance of doubles there, so at most (|N| + 1/2) / 2^53: then (2|N| + 1) d is at
+//!   least 2^53. But (2|N| + 1) d is at most |2n - d + 1| + 2d.
+//! - *Floored.* For integers |n| + d <= 2^53, flooring the rounded quotient gives N: with N' the least integer above n / d, the
+//!   quotient is at most N' - 1/d, and rounds to N' only if 1/d is at most half the distance of doubles next to N', which is less
+//!   than |N'| / 2^53 (for N' = 0 the quotient is a normal number below 0). But |N'| d <= |n| + d <= 2^53. Rounding is monotone, so
+//!   it never falls below the integer that is at most n / d. A dividend beyond is rounded, and monotone again: its quotient is at
+//!   least (2^53 - d) / d - 1 in magnitude, which does if that is beyond the limits of the records.
+//!
+//! Where x 2^l passes 2^53 but x does not, the division is *long*: q nearest to x / d and r = x - q d give q 2^l + floor((r 2^l +
+//! d/2) / d), with r at most d/2 + 1 in magnitude. Nothing rounds but the last sum where it passes 2^53, and that is monotone.
 
 use std::collections::HashMap;
 
@@ -34,9 +39,9 @@ use burn::tensor::{Device, Float, IntDType, Tensor};
 use narrows_program::{ConstantIndex, DType, Finalise, Operator, Program, Source};
 
 use super::EngineError;
-use super::backend::looked_up;
+use super::backend::{casts_saturate, looked_up};
 use super::ints::{Ints, stored_type};
-use super::number::{Number, plus};
+use super::number::Number;
 use super::range::Range;
 use super::records::{Merged, Record, Records, divisor};
 use super::region::Region;
@@ -44,7 +49,9 @@ use super::spread::Spread;
 
 /// Integers up to this are doubles.
 pub(crate) const EXACT: u128 = 1 << 53;
-/// 2^52 + 2^51: doubles next to it, and next to its sum with a number of 31 bits, are 1 apart.
+/// What rounds to integers as it should ([`TO_INTEGERS`]).
+const WHOLE: u128 = 1 << 51;
+/// 2^52 + 2^51: doubles next to it, and next to its sum with a number below 2^51, are 1 apart.
 const TO_INTEGERS: f64 = ((1u64 << 52) + (1 << 51)) as f64;
 
 /// What a region needs beside its accumulators, ready for them.
@@ -73,28 +80,64 @@ struct Divide {
     by: Box<Spread>,
     source: Source,
     lift: u8,
+    steps: Steps,
+}
+
+/// How a division is exact.
+#[derive(Debug, Clone, Copy, Default)]
+struct Steps {
     /// Whether it takes two steps.
     long: bool,
+    /// Whether the last quotient is rounded to the nearest integer, not floored.
+    nearest: bool,
+}
+
+impl Steps {
+    /// For dividends up to `reach`, lifted; `None` where no way is exact up to quotients of `limit`.
+    fn of(reach: u128, divisor: Range, lift: u8, limit: u128) -> Option<Self> {
+        let (most, least) = (u128::from(divisor.magnitude()), u128::from(divisor.least.unsigned_abs().max(1)));
+        // Whether the nearest way is exact for twice a dividend.
+        let nearest = |twice: u128| (twice << lift) + 2 * most < EXACT;
+        if nearest(2 * reach) {
+            return Some(Self { long: false, nearest: true });
+        }
+        if reach + most <= EXACT && reach / least < WHOLE && nearest(most + 2) {
+            return Some(Self { long: true, nearest: true });
+        }
+        let floored = (reach << lift) + most / 2 + most <= EXACT || EXACT / most.max(1) >= limit + 3;
+        floored.then_some(Self { long: false, nearest: false })
+    }
 }
 
 impl Divide {
-    /// floor((x 2^lift + d/2) / d).
+    /// floor((x 2^lift + floor(d/2)) / d).
     fn run(&self, x: Tensor<4>, divisors: Ints<1>) -> Tensor<4> {
         let divisor: Ints<4> = self.by.run(divisors);
-        let half = Float::of_ints(divisor.clone().bitwise_right_shift_scalar(1i64));
-        let divisor = Float::of_ints(divisor);
-        let lifted = |value: Tensor<4>| match self.lift {
-            0 => value,
-            lift => value.mul_scalar(1i64 << lift),
-        };
-        let rounded = |value: Tensor<4>| ((lifted(value) + half) / divisor.clone()).floor();
-        if !self.long {
-            return rounded(x);
+        let d = Float::of_ints(divisor.clone());
+        if !self.steps.long {
+            return self.rounded(x, divisor, d);
         }
-        let whole = (x.clone() / divisor.clone()).floor();
-        let rest = x - whole.clone() * divisor.clone();
-        plus(lifted(whole), rounded(rest))
+        let whole = to_integers(x.clone() / d.clone());
+        let rest = x - whole.clone() * d.clone();
+        // Subtracting is faster than adding ([`super::number::plus`]).
+        self.rounded(rest, divisor, d) - whole.mul_scalar(-(1i64 << self.lift))
     }
+
+    fn rounded(&self, x: Tensor<4>, divisor: Ints<4>, d: Tensor<4>) -> Tensor<4> {
+        let lifted = |x: Tensor<4>, lift: u8| if lift == 0 { x } else { x.mul_scalar(1i64 << lift) };
+        if self.steps.nearest {
+            let even = Float::of_ints(divisor.bitwise_and_scalar(1i64).sub_scalar(1i64));
+            // Divisors being fewer, it is they that are doubled.
+            return to_integers((lifted(x, self.lift + 1) - even) / d.mul_scalar(2i64));
+        }
+        let half = Float::of_ints(divisor.bitwise_right_shift_scalar(1i64));
+        ((lifted(x, self.lift) + half) / d).floor()
+    }
+}
+
+/// What is nearest, of numbers that are not halfway between two integers.
+fn to_integers(value: Tensor<4>) -> Tensor<4> {
+    value.add_scalar(TO_INTEGERS).sub_scalar(TO_INTEGERS)
 }
 
 /// A number for every element: the same one, or by records, which are laid out for all of the region, since backends take
@@ -150,22 +193,19 @@ impl Doubles {
         };
         let (low, high) = limits(&records.list, op.lo.into(), op.hi.into());
         let limit = low.unsigned_abs().max(high.unsigned_abs());
-        let mut long = false;
+        let mut steps = Steps::default();
         // What the records meet.
         let value = match &op.finalise {
             Finalise::Root => return Ok(None),
             Finalise::Requantise | Finalise::Table(_) => reach,
             Finalise::Divide { by, lift } => {
                 let divisor = Range::of(program, by.source);
-                let most = u128::from(divisor.magnitude());
-                let lifted = (reach << lift) + most / 2;
-                if lifted + most > EXACT && EXACT / most.max(1) < limit + 3 {
-                    long = reach + most <= EXACT && (most << lift) + most / 2 <= EXACT;
-                    if !long {
-                        return Ok(None);
-                    }
+                match Steps::of(reach, divisor, *lift, limit) {
+                    Some(found) => steps = found,
+                    None => return Ok(None),
                 }
-                lifted / u128::from(divisor.least.unsigned_abs().max(1)) + 1
+                let most = u128::from(divisor.magnitude());
+                ((reach << lift) + most / 2) / u128::from(divisor.least.unsigned_abs().max(1)) + 1
             }
         };
         if !exact(value.min(limit)) {
@@ -176,7 +216,7 @@ impl Doubles {
         let divide = match (&op.finalise, reads) {
             (Finalise::Divide { by, lift }, Some(reads)) => {
                 let spread = Spread::new(&reads, region, device)?.shaped(merged.divisors());
-                Some(Divide { by: Box::new(spread), source: by.source, lift: *lift, long })
+                Some(Divide { by: Box::new(spread), source: by.source, lift: *lift, steps })
             }
             _ => None,
         };
@@ -236,16 +276,21 @@ impl Doubles {
             Some(Factor::Same(less)) => value.sub_scalar(*less),
             Some(Factor::Each(less)) => value - *less.clone(),
         };
-        if self.clamped {
+        if self.clamped && !casts_saturate(&value.device()) {
             value = value.clamp(self.lo, self.hi);
         }
         if self.nearest {
-            value = value.add_scalar(TO_INTEGERS).sub_scalar(TO_INTEGERS);
+            value = to_integers(value);
         }
         let outputs = value.reshape([self.shape.iter().product::<usize>()]);
+        let outputs = outputs.cast(if self.table.is_some() { IntDType::I64 } else { stored_type(self.dtype) });
+        let outputs = match self.clamped {
+            true if casts_saturate(&outputs.device()) => outputs.clamp(self.lo, self.hi),
+            _ => outputs,
+        };
         match self.table {
-            Some(table) => looked_up(get(Source::Constant(table)), outputs.cast(IntDType::I64)),
-            None => outputs.cast(stored_type(self.dtype)),
+            Some(table) => looked_up(get(Source::Constant(table)), outputs),
+            None => outputs,
         }
     }
 }
