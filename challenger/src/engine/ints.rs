@@ -5,7 +5,6 @@
 
 use burn::tensor::{DType as Type, Device, Element, Int, IntDType, Tensor, TensorData};
 use narrows_program::DType;
-use rayon::prelude::*;
 
 use super::EngineError;
 use super::exact::{Carrier, Digits};
@@ -36,55 +35,15 @@ pub(crate) fn stored(dtype: DType, bytes: &[u8], device: &Device) -> Ints<1> {
     Tensor::from_data(data, (device, kind))
 }
 
-/// Elements that a thread reads at once.
-const READ: usize = 1 << 14;
-
-/// The elements of N bytes each, read by all threads.
-fn typed<T: Element + Default, const N: usize>(
-    bytes: &[u8],
-    read: impl Fn([u8; N]) -> T + Sync,
-) -> TensorData {
+fn typed<T: Element, const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> T) -> TensorData {
     let (parts, _) = bytes.as_chunks::<N>();
-    let mut values = vec![T::default(); parts.len()];
-    let some = |(values, parts): (&mut [T], &[[u8; N]])| {
-        values.iter_mut().zip(parts).for_each(|(value, part)| *value = read(*part));
-    };
-    values.par_chunks_mut(READ).zip(parts.par_chunks(READ)).for_each(some);
-    TensorData::new(values, [parts.len()])
+    TensorData::new(parts.iter().map(|part| read(*part)).collect(), [parts.len()])
 }
 
 /// The values of a 64-bit tensor.
 pub(crate) fn values(tensor: Ints<1>) -> Result<Vec<i64>, EngineError> {
     let data = tensor.try_into_data().map_err(|e| EngineError::Device(e.to_string()))?;
     Ok(data.as_slice::<i64>().map_err(|e| EngineError::Device(format!("{e:?}")))?.to_vec())
-}
-
-/// Writes the canonical bytes of a stored tensor, which fill `out`.
-///
-/// It should be the tensor's last handle: burn-ndarray reads a tensor of which there is a second one element at a time, a
-/// thousand times slower.
-pub(crate) fn canonical(tensor: Ints<1>, dtype: DType, out: &mut [u8]) -> Result<(), EngineError> {
-    fn write<T: Copy, const N: usize>(
-        values: &[T],
-        bytes: impl Fn(T) -> [u8; N],
-        out: &mut [u8],
-    ) -> Result<(), EngineError> {
-        if out.len() != N * values.len() {
-            let text = format!("{} bytes are wanted, {} elements of {N} given", out.len(), values.len());
-            return Err(EngineError::Device(text));
-        }
-        let (chunks, _) = out.as_chunks_mut::<N>();
-        chunks.iter_mut().zip(values).for_each(|(chunk, value)| *chunk = bytes(*value));
-        Ok(())
-    }
-    let data = tensor.try_into_data().map_err(|e| EngineError::Device(e.to_string()))?;
-    let wrong = |e| EngineError::Device(format!("{e:?}"));
-    match dtype {
-        DType::I8 => write(data.as_slice::<i8>().map_err(wrong)?, i8::to_le_bytes, out),
-        DType::I16 => write(data.as_slice::<i16>().map_err(wrong)?, i16::to_le_bytes, out),
-        DType::I32 => write(data.as_slice::<i32>().map_err(wrong)?, i32::to_le_bytes, out),
-        DType::Params => unreachable!("no operator of a legal program gives records"),
-    }
 }
 
 /// The type that an output is stored in.

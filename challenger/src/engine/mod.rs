@@ -12,6 +12,7 @@
 //! | `range`, `exact`, `chunk` | what operands may hold, and the bounds that make float products exact |
 //! | `product`, `channels` | dot products: of matrices, and of one column |
 //! | `ints`, `number`, `arithmetic` | integer tensors, digits, what accumulators are carried in, division, roots |
+//! | `elements` | an operator's output while it is made |
 //! | `records`, `finish`, `doubles` | how accumulators become elements: in 64-bit integers, and in doubles where that is exact |
 //! | `self_test` | arithmetic that a backend must get right before it is used |
 //!
@@ -23,6 +24,7 @@ mod block;
 mod channels;
 mod chunk;
 mod doubles;
+mod elements;
 mod error;
 mod exact;
 mod finish;
@@ -48,7 +50,7 @@ pub use limits::Limits;
 pub use self_test::self_test;
 
 use burn::tensor::Device;
-use narrows_program::{Program, Source};
+use narrows_program::{Layer, Program, Source};
 
 use exact::Carrier;
 use ints::{Ints, stored};
@@ -119,21 +121,36 @@ impl BurnEngine {
     /// # Errors
     /// [`EngineError::InputSize`] when an input is not of the program's size.
     pub fn run_all(&self, inputs: &[&[u8]]) -> Result<Vec<Vec<Vec<u8>>>, EngineError> {
+        self.pass(inputs, &vec![true; self.plan.steps.len()])
+    }
+
+    /// As [`BurnEngine::run_all`] with what layers export alone: the outputs of all other operators are left empty, and their
+    /// memory is given back when the last operator that reads them is done. It is all that a claim's root takes.
+    ///
+    /// # Errors
+    /// [`EngineError::InputSize`] when an input is not of the program's size.
+    pub fn run_exports(&self, inputs: &[&[u8]]) -> Result<Vec<Vec<Vec<u8>>>, EngineError> {
+        let mut exported = vec![false; self.plan.steps.len()];
+        let layers = self.program.layers().iter();
+        layers.flat_map(Layer::exported).for_each(|index| exported[index.0 as usize] = true);
+        self.pass(inputs, &exported)
+    }
+
+    fn pass(&self, inputs: &[&[u8]], wanted: &[bool]) -> Result<Vec<Vec<Vec<u8>>>, EngineError> {
         let expected = self.program.header().input;
         if let Some(other) = inputs.iter().find(|input| input.len() as u64 != expected.bytes()) {
             return Err(EngineError::InputSize { expected: expected.bytes(), given: other.len() as u64 });
         }
         // From within the pool an operator's regions begin at once: from without, each of them would wait for a thread to wake.
-        rayon::scope(|_| self.pass(inputs))
+        rayon::scope(|_| self.each(inputs, wanted))
     }
 
-    /// Every operator's output for each input; runs on a thread of rayon's pool.
-    fn pass(&self, inputs: &[&[u8]]) -> Result<Vec<Vec<Vec<u8>>>, EngineError> {
+    /// Operator after operator; runs on a thread of rayon's pool.
+    fn each(&self, inputs: &[&[u8]], wanted: &[bool]) -> Result<Vec<Vec<Vec<u8>>>, EngineError> {
         let dtype = self.program.header().input.dtype;
         let operators = self.plan.steps.len();
         let mut outputs: Vec<Vec<Vec<u8>>> = inputs.iter().map(|_| Vec::with_capacity(operators)).collect();
-        let inputs: Vec<Ints<1>> =
-            inputs.iter().map(|input| stored(dtype, input, &self.device)).collect();
+        let inputs: Vec<Ints<1>> = inputs.iter().map(|input| stored(dtype, input, &self.device)).collect();
         // For each operator, its output for each input.
         let mut live: Vec<Vec<Ints<1>>> = Vec::with_capacity(operators);
         for (index, (step, op)) in self.plan.steps.iter().zip(self.program.operators()).enumerate() {
@@ -146,9 +163,11 @@ impl BurnEngine {
                     .expect("an output is kept until its last reader"),
             };
             let made = step.run(&self.program, inputs.len(), &get, &self.device)?;
+            for (outputs, made) in outputs.iter_mut().zip(&made) {
+                outputs.push(if wanted[index] { made.canonical() } else { Vec::new() });
+            }
             let read = self.plan.last_use[index].is_some();
-            live.push(made.iter().filter(|_| read).map(|m| stored(op.dtype, m, &self.device)).collect());
-            outputs.iter_mut().zip(made).for_each(|(outputs, made)| outputs.push(made));
+            live.push(made.into_iter().filter(|_| read).map(|made| made.tensor(&self.device)).collect());
             for source in op.sources() {
                 if let Source::Operator(read) = source
                     && self.plan.last_use[read.0 as usize] == Some(index)

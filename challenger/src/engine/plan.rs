@@ -7,8 +7,9 @@ use narrows_program::{ConstantIndex, Fold, Operator, Program, Source};
 use rayon::prelude::*;
 
 use super::block::{Block, Shared, Sides};
+use super::elements::{Elements, Part};
 use super::exact::Carrier;
-use super::ints::{Ints, canonical, stored};
+use super::ints::{Ints, stored};
 use super::product::Weights;
 use super::region::{Region, region, region_count};
 use super::{EngineError, Limits};
@@ -111,7 +112,7 @@ impl Step {
         self.blocks.as_ref().is_none_or(|blocks| blocks.iter().any(Block::reads_b))
     }
 
-    /// The operator's output in canonical bytes for each of so many inputs; `get` gives what it reads for one of them.
+    /// The operator's output for each of so many inputs; `get` gives what it reads for one of them.
     ///
     /// Regions are worked on by all threads, each for every input.
     pub fn run(
@@ -120,42 +121,34 @@ impl Step {
         inputs: usize,
         get: &(dyn Fn(usize, Source) -> Ints<1> + Sync),
         device: &Device,
-    ) -> Result<Vec<Vec<u8>>, EngineError> {
+    ) -> Result<Vec<Elements>, EngineError> {
         let op = &self.op;
-        let mut outputs = vec![vec![0; op.elements() as usize * op.dtype.bytes()]; inputs];
+        let mut outputs = vec![Elements::zeros(op.dtype, op.elements() as usize); inputs];
         let regions: Vec<Region> =
             (0..region_count(op, self.lengths)).map(|index| region(op, self.lengths, index)).collect();
-        let sizes: Vec<usize> = regions.iter().map(|region| region.elements() * op.dtype.bytes()).collect();
-        let element = |block: &Block, input: usize, out: &mut [u8]| {
-            canonical(block.run(|source| get(input, source)), op.dtype, out)
+        // Regions are contiguous and in order.
+        let sizes: Vec<usize> = regions.iter().map(Region::elements).collect();
+        let fill = |block: &Block, input: usize, part: &mut Part<'_>| {
+            part.fill(block.run(|source| get(input, source)))
         };
-        // Region after region, the parts of all inputs: regions are contiguous and in order.
-        let mut parts = interleaved(&mut outputs, &sizes);
+        // Region after region, the parts of all inputs.
+        let mut of_inputs: Vec<_> =
+            outputs.iter_mut().map(|output| output.parts(&sizes).into_iter()).collect();
+        let mut parts: Vec<Vec<Part<'_>>> = Vec::with_capacity(regions.len());
+        parts.extend(sizes.iter().map(|_| of_inputs.iter_mut().filter_map(Iterator::next).collect()));
         match &self.blocks {
-            Some(blocks) => parts
-                .par_iter_mut()
-                .enumerate()
-                .try_for_each(|(task, part)| element(&blocks[task / inputs], task % inputs, part))?,
-            None => parts.par_chunks_mut(inputs).zip(regions).try_for_each(|(parts, region)| {
+            Some(blocks) => {
+                let tasks = parts.iter_mut().zip(blocks);
+                let tasks = tasks.flat_map(|(parts, block)| parts.iter_mut().enumerate().map(move |p| (block, p)));
+                let tasks: Vec<_> = tasks.collect();
+                tasks.into_par_iter().try_for_each(|(block, (input, part))| fill(block, input, part))?;
+            }
+            None => parts.into_par_iter().zip(regions).try_for_each(|(mut parts, region)| {
                 let mut alone = Shared::default();
                 let block = Block::new(program, op, &self.sides, region, &mut alone, device)?;
-                parts.iter_mut().enumerate().try_for_each(|(input, part)| element(&block, input, part))
+                parts.iter_mut().enumerate().try_for_each(|(input, part)| fill(&block, input, part))
             })?,
         }
         Ok(outputs)
     }
-}
-
-/// Cuts every buffer into parts of these sizes: the first part of each, then the second of each, and so on.
-fn interleaved<'a>(buffers: &'a mut [Vec<u8>], sizes: &[usize]) -> Vec<&'a mut [u8]> {
-    let mut rests: Vec<&mut [u8]> = buffers.iter_mut().map(Vec::as_mut_slice).collect();
-    let mut parts = Vec::with_capacity(rests.len() * sizes.len());
-    for size in sizes {
-        for rest in &mut rests {
-            let (part, left) = std::mem::take(rest).split_at_mut(*size);
-            parts.push(part);
-            *rest = left;
-        }
-    }
-    parts
 }

@@ -23,7 +23,7 @@ impl WatchtowerNode {
         for (id, posted) in pending {
             let begun = Instant::now();
             let claimed = posted.trace_root;
-            match self.root(posted.job, claimed).await? {
+            match self.root(posted.job).await? {
                 Ok(own) => {
                     let took = begun.elapsed() + shares.get(&posted.job).copied().unwrap_or_default();
                     actions.push(Action::Checked { claim: id, claimed, own, took });

@@ -1,10 +1,11 @@
-//! Re-runs of the model in burn. A claim that agrees takes the run's root alone; the whole trace is kept where a claim is fought,
-//! made again if need be, and let go of when that is over.
+//! Re-runs of the model in burn. To check a claim takes the run's root alone; the whole trace is made where a claim is fought, kept
+//! while that lasts, and let go of when it is over.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use narrows_bisection::trace::exports_root;
 use narrows_bisection::{ClaimEntry, ClaimId, ClaimStatus, JobId, Posted, Trace};
 use narrows_commitment::{ProgramRoot, TraceRoot};
 use narrows_contracts::Chain;
@@ -13,7 +14,7 @@ use narrows_program::Program;
 use super::{NodeError, WatchtowerNode};
 use crate::engine::{BurnEngine, EngineError};
 
-/// Most jobs that are re-run in one pass: every operator's output of each is held at once.
+/// Most jobs that are re-run in one pass: what layers export of each is held at once, and more while it is read.
 const PASS: usize = 8;
 
 /// What was run in this process, and is still of use.
@@ -25,32 +26,37 @@ pub(super) struct Runs {
 }
 
 impl WatchtowerNode {
-    /// This node's own trace root of a job: remembered, or computed. Only what layers export is hashed. If it is not `claimed`,
-    /// the trace is kept: it will be needed.
-    pub(super) async fn root(
-        &mut self,
-        job: JobId,
-        claimed: TraceRoot,
-    ) -> Result<Result<TraceRoot, String>, NodeError> {
+    /// This node's own trace root of a job: remembered, or computed. Only what layers export is kept and hashed.
+    pub(super) async fn root(&mut self, job: JobId) -> Result<Result<TraceRoot, String>, NodeError> {
         if let Some(root) = self.runs.roots.get(&job) {
             return Ok(Ok(*root));
         }
-        Ok(self.run(job).await?.map(|trace| {
-            let root = trace.root();
-            self.runs.roots.insert(job, root);
-            if root != claimed {
-                self.runs.fought.insert(job, Arc::new(trace));
-            }
-            root
-        }))
+        let (program, input) = match self.work(job) {
+            Ok(work) => work,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let roots = self.roots(program, vec![input]).await?;
+        let root = *roots.first().expect("an input has a root");
+        self.runs.roots.insert(job, root);
+        Ok(Ok(root))
     }
 
-    /// This node's own trace of a job: remembered, or computed again.
+    /// This node's own trace of a job: remembered, or computed.
     pub(super) async fn trace(&mut self, job: JobId) -> Result<Result<Arc<Trace>, String>, NodeError> {
         if let Some(trace) = self.runs.fought.get(&job) {
             return Ok(Ok(Arc::clone(trace)));
         }
-        Ok(self.run(job).await?.map(|trace| {
+        let (program, input) = match self.work(job) {
+            Ok(work) => work,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let engine = self.engine(&program).await?;
+        let run = tokio::task::spawn_blocking(move || {
+            let outputs = engine.run(&input)?;
+            Ok::<_, EngineError>(Trace::new(&program, input, outputs).map_err(|error| error.to_string()))
+        });
+        let trace = run.await.map_err(|_| NodeError::Interrupted)??;
+        Ok(trace.map(|trace| {
             let trace = Arc::new(trace);
             self.runs.roots.insert(job, trace.root());
             self.runs.fought.insert(job, Arc::clone(&trace));
@@ -67,12 +73,10 @@ impl WatchtowerNode {
     ) -> Result<BTreeMap<JobId, Duration>, NodeError> {
         let mut waiting: BTreeMap<ProgramRoot, BTreeMap<JobId, Vec<u8>>> = BTreeMap::new();
         for job in pending.iter().map(|(_, posted)| posted.job) {
-            if let Some(entry) = self.ledger.jobs.get(&job)
-                && let Some(program) = self.programs.get(&entry.program)
-                && program.header().input.bytes() == entry.input.len() as u64
-                && !self.runs.roots.contains_key(&job)
+            if !self.runs.roots.contains_key(&job)
+                && let Ok((program, input)) = self.work(job)
             {
-                waiting.entry(entry.program).or_default().insert(job, entry.input.clone());
+                waiting.entry(program.root()).or_default().insert(job, input);
             }
         }
         let mut shares = BTreeMap::new();
@@ -80,56 +84,53 @@ impl WatchtowerNode {
             let jobs: Vec<(JobId, Vec<u8>)> = jobs.into_iter().collect();
             for pass in jobs.chunks(PASS) {
                 let begun = Instant::now();
-                let runs = self.run_all(self.programs[&root].clone(), pass.to_vec()).await?;
+                let inputs = pass.iter().map(|(_, input)| input.clone()).collect();
+                let roots = self.roots(self.programs[&root].clone(), inputs).await?;
                 let share = begun.elapsed() / pass.len() as u32;
-                for (job, trace) in runs {
-                    shares.insert(job, share);
-                    let Ok(trace) = trace else { continue };
-                    let own = trace.root();
-                    self.runs.roots.insert(job, own);
-                    if pending.iter().any(|(_, posted)| posted.job == job && posted.trace_root != own) {
-                        self.runs.fought.insert(job, Arc::new(trace));
-                    }
+                for ((job, _), own) in pass.iter().zip(roots) {
+                    shares.insert(*job, share);
+                    self.runs.roots.insert(*job, own);
                 }
             }
         }
         Ok(shares)
     }
 
-    async fn run(&mut self, job: JobId) -> Result<Result<Trace, String>, NodeError> {
-        let Some(entry) = self.ledger.jobs.get(&job) else {
-            return Ok(Err("its job is unknown".into()));
-        };
-        let Some(program) = self.programs.get(&entry.program).cloned() else {
-            return Ok(Err(format!("program {} is not known here", entry.program)));
-        };
-        let mut runs = self.run_all(program, vec![(job, entry.input.clone())]).await?;
-        Ok(runs.pop().map_or_else(|| Err("it was not run".into()), |(_, trace)| trace))
+    /// The program and the input of a job, or why it cannot be run.
+    fn work(&self, job: JobId) -> Result<(Arc<Program>, Vec<u8>), String> {
+        let entry = self.ledger.jobs.get(&job).ok_or("its job is unknown")?;
+        let program = self.programs.get(&entry.program);
+        let program = program.ok_or_else(|| format!("program {} is not known here", entry.program))?;
+        let (wanted, given) = (program.header().input.bytes(), entry.input.len());
+        if wanted != given as u64 {
+            return Err(format!("its input has {given} bytes, and the program takes {wanted}"));
+        }
+        Ok((Arc::clone(program), entry.input.clone()))
     }
 
-    /// Runs jobs of one program in one pass: each one's trace, or why it has none.
-    async fn run_all(
-        &mut self,
-        program: Arc<Program>,
-        jobs: Vec<(JobId, Vec<u8>)>,
-    ) -> Result<Vec<(JobId, Result<Trace, String>)>, NodeError> {
-        let root = program.root();
-        let (engine, backend) = (self.runs.engines.get(&root).cloned(), self.backend);
+    /// The trace roots of inputs of one program, re-run in one pass.
+    async fn roots(&mut self, program: Arc<Program>, inputs: Vec<Vec<u8>>) -> Result<Vec<TraceRoot>, NodeError> {
+        let engine = self.engine(&program).await?;
         let run = tokio::task::spawn_blocking(move || {
-            let engine = match engine {
-                Some(engine) => engine,
-                None => Arc::new(BurnEngine::new(&program, backend)?),
-            };
-            let inputs: Vec<&[u8]> = jobs.iter().map(|(_, input)| input.as_slice()).collect();
-            let outputs = engine.run_all(&inputs)?;
-            let traces = jobs.into_iter().zip(outputs).map(|((job, input), outputs)| {
-                (job, Trace::new(&program, input, outputs).map_err(|error| error.to_string()))
-            });
-            Ok::<_, EngineError>((engine, traces.collect()))
+            let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();
+            let runs = engine.run_exports(&inputs)?;
+            let root = |run: &Vec<Vec<u8>>| exports_root(&program, &|index| &run[index.0 as usize]);
+            Ok::<_, EngineError>(runs.iter().map(root).collect())
         });
-        let (engine, traces) = run.await.map_err(|_| NodeError::Interrupted)??;
-        self.runs.engines.insert(root, engine);
-        Ok(traces)
+        Ok(run.await.map_err(|_| NodeError::Interrupted)??)
+    }
+
+    /// The engine of a program, planned once.
+    async fn engine(&mut self, program: &Arc<Program>) -> Result<Arc<BurnEngine>, NodeError> {
+        let root = program.root();
+        if let Some(engine) = self.runs.engines.get(&root) {
+            return Ok(Arc::clone(engine));
+        }
+        let (program, backend) = (Arc::clone(program), self.backend);
+        let planned = tokio::task::spawn_blocking(move || BurnEngine::new(&program, backend));
+        let engine = Arc::new(planned.await.map_err(|_| NodeError::Interrupted)??);
+        self.runs.engines.insert(root, Arc::clone(&engine));
+        Ok(engine)
     }
 
     /// Lets go of traces that nothing more can be done with: neither a match, nor a refutation, nor a reward.

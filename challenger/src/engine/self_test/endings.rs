@@ -4,7 +4,8 @@ use narrows_program::DType;
 
 use super::{Subject, same};
 use crate::engine::arithmetic::{floor_div, isqrt};
-use crate::engine::ints::{Ints, canonical, ints, stored};
+use crate::engine::elements::Elements;
+use crate::engine::ints::{Ints, ints, stored};
 
 /// Products, sums, floor shifts and clamps of values up to 2^62.
 pub(super) fn requantise(subject: &Subject) -> Result<(), String> {
@@ -49,10 +50,8 @@ pub(super) fn tables(subject: &Subject) -> Result<(), String> {
             out
         };
         let table = stored(dtype, &bytes(&mut entries.into_iter()), device);
-        let mut found = vec![0; index.len() * dtype.bytes()];
-        canonical(table.select(0, ints(index.clone(), device)), dtype, &mut found)
-            .map_err(|e| e.to_string())?;
-        if found != bytes(&mut index.iter().map(|i| entries[*i as usize])) {
+        let found = Elements::of(table.select(0, ints(index.clone(), device)), dtype).map_err(|e| e.to_string())?;
+        if found.canonical() != bytes(&mut index.iter().map(|i| entries[*i as usize])) {
             return Err(format!("a table of {dtype:?} gives another entry"));
         }
     }

@@ -6,8 +6,9 @@ use narrows_program::DType;
 use super::products::floats;
 use super::{Subject, same};
 use crate::engine::block::first_greatest;
+use crate::engine::elements::Elements;
 use crate::engine::exact::{Carrier, Digits};
-use crate::engine::ints::{Ints, axis, canonical, digits, greatest, ints, stored, stored_type, wide};
+use crate::engine::ints::{Ints, axis, digits, greatest, ints, stored, stored_type, wide};
 
 /// Every 16-bit value, and 32-bit values at every edge of a digit, are the sums of their digits, however many those are.
 pub(super) fn splits(subject: &Subject) -> Result<(), String> {
@@ -28,11 +29,10 @@ pub(super) fn splits(subject: &Subject) -> Result<(), String> {
             split(subject, dtype, &bytes, &values, &Digits::new(dtype.min().unsigned_abs(), count))?;
         }
         let device = &subject.device;
-        let (mut back, mut cast) = (vec![0; bytes.len()], vec![0; bytes.len()]);
         let tensor = || stored(dtype, &bytes, device);
-        canonical(tensor(), dtype, &mut back).map_err(|e| e.to_string())?;
-        let there_and_back = wide(tensor()).cast(stored_type(dtype));
-        canonical(there_and_back, dtype, &mut cast).map_err(|e| e.to_string())?;
+        let canonical = |tensor| Elements::of(tensor, dtype).map(|elements| elements.canonical());
+        let back = canonical(tensor()).map_err(|e| e.to_string())?;
+        let cast = canonical(wide(tensor()).cast(stored_type(dtype))).map_err(|e| e.to_string())?;
         if back != bytes || cast != bytes {
             return Err(format!("{dtype:?} bytes do not survive a tensor"));
         }
