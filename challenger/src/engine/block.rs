@@ -170,7 +170,7 @@ impl Block {
         };
         let ending = match doubles {
             Some(doubles) => Ending::Doubles(doubles),
-            None => Ending::Ints(Finish::new(program, op, &region, device)?),
+            None => Ending::Ints(Finish::new(program, op, &region, reach, device)?),
         };
         Ok(Self { kernel, ending, op: *op })
     }

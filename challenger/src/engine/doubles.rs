@@ -43,7 +43,7 @@ use super::backend::{casts_saturate, looked_up};
 use super::ints::{Ints, stored_type};
 use super::number::Number;
 use super::range::Range;
-use super::records::{Merged, Record, Records, divisor};
+use super::records::{Merged, Record, Records, divisor, passes};
 use super::region::Region;
 use super::spread::Spread;
 
@@ -237,12 +237,7 @@ impl Doubles {
                 (scale, Factor::new(&records, &merged, 0.0, less))
             })
             .clone();
-        let (lo, hi) = (i128::from(op.lo), i128::from(op.hi));
-        let reach = i128::try_from(value).unwrap_or(i128::MAX);
-        let clamped = !records.list.iter().all(|(bias, m, s)| {
-            let element = |x: i128| ((x + i128::from(*bias)) * i128::from(*m) + (1 << (s - 1))) >> s;
-            lo <= element(-reach) && element(reach) <= hi
-        });
+        let clamped = passes(&records.list, op, value);
         Ok(Some(Self {
             divide,
             scale,

@@ -7,7 +7,7 @@ use super::EngineError;
 use super::arithmetic::{floor_div, isqrt};
 use super::backend::looked_up;
 use super::ints::{Ints, stored_type};
-use super::records::{Merged, Record, Records, divisor};
+use super::records::{Merged, Record, Records, divisor, passes};
 use super::region::Region;
 use super::spread::Spread;
 
@@ -19,6 +19,8 @@ pub(crate) struct Finish {
     /// What is subtracted: -(bias * multiplier + 2^(shift-1)); -2^(shift-1) alone for a root, which adds the bias before.
     less: Number,
     shift: Number,
+    /// Whether an accumulator may give an element beyond lo or hi.
+    clamped: bool,
     /// The region's shape, with neighbouring axes merged where neither records nor divisors tell them apart.
     shape: [usize; 4],
     lo: i64,
@@ -52,7 +54,7 @@ enum Ending {
 }
 
 impl Finish {
-    /// Picks the records and divisors that a region's elements use.
+    /// Picks the records and divisors that a region's elements use; no accumulator passes `reach` in magnitude.
     ///
     /// # Errors
     /// [`EngineError::Device`] when an index cannot be read back.
@@ -60,6 +62,7 @@ impl Finish {
         program: &Program,
         op: &Operator,
         region: &Region,
+        reach: u128,
         device: &Device,
     ) -> Result<Self, EngineError> {
         let divisor = divisor(program, op);
@@ -84,6 +87,7 @@ impl Finish {
                 number(|(bias, m, s)| -(bias * m + (1 << (s - 1))))
             },
             shift: number(|(_, _, s)| i64::from(s)),
+            clamped: op.finalise != Finalise::Requantise || passes(&records.list, op, reach),
             shape: merged.shape,
             lo: i64::from(op.lo),
             hi: i64::from(op.hi),
@@ -122,7 +126,7 @@ impl Finish {
             Number::Same(shift) => rounding.bitwise_right_shift_scalar(*shift),
             Number::Each(shift) => rounding.bitwise_right_shift(*shift.clone()),
         };
-        let outputs = shifted.clamp(self.lo, self.hi);
+        let outputs = if self.clamped { shifted.clamp(self.lo, self.hi) } else { shifted };
         let outputs = outputs.reshape([self.shape.iter().product::<usize>()]);
         match &self.ending {
             Ending::Table(table) => looked_up(get(Source::Constant(*table)), outputs.sub_scalar(self.lo)),

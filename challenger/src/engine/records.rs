@@ -56,6 +56,16 @@ impl Merged {
 /// Bias, multiplier, shift.
 pub(crate) type Record = (i64, i64, u8);
 
+/// Whether some accumulator of at most `reach` in magnitude is requantised to a number beyond the limits of an operator.
+pub(crate) fn passes(records: &[Record], op: &Operator, reach: u128) -> bool {
+    // No legal accumulator is as large.
+    let reach = reach.min(1 << 64) as i128;
+    records.iter().any(|(bias, m, s)| {
+        let element = |x: i128| ((x + i128::from(*bias)) * i128::from(*m) + (1 << (s - 1))) >> s;
+        element(-reach) < i128::from(op.lo) || element(reach) > i128::from(op.hi)
+    })
+}
+
 /// The records of a region, one for each position that tells records apart.
 pub(crate) struct Records {
     /// From the region's first record to its last.
