@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use narrows_bisection::trace::Exports;
 use narrows_bisection::{ClaimStatus, Trace};
-use narrows_challenger::node::{Griefer, Honest as HonestTemper, Temper};
+use narrows_challenger::node::{Action, Griefer, Honest as HonestTemper, Temper};
 use narrows_executor::adversary::DoctoredOperator;
 use narrows_executor::engine::Engine;
 use narrows_executor::node::{Conduct, Desk, Honest, MAX_MADE};
@@ -120,6 +120,58 @@ async fn a_watchtower_keeps_the_traces_of_what_it_fights_alone() {
         assert_eq!(other.traces_held(), 0, "the reward is collected");
         assert_eq!(gain(&chain, CHALLENGER) > 0, !honest);
     }
+}
+
+/// Honest, but of one input.
+struct LiesOf(Vec<u8>, DoctoredOperator);
+
+impl Conduct for LiesOf {
+    fn trace(&self, program: &Program, input: Vec<u8>) -> Result<Trace, String> {
+        if input == self.0 { self.1.trace(program, input) } else { Honest.trace(program, input) }
+    }
+}
+
+#[tokio::test]
+async fn claims_that_wait_together_are_each_judged_by_their_own_input() {
+    let program = Arc::new(digits::program());
+    let mut chain = chain(&program, None);
+    let folder = tempfile::tempdir().expect("a folder");
+    // One more than are re-run in one pass.
+    let inputs: Vec<Vec<u8>> = (0..9u8)
+        .map(|salt| {
+            let mut input = digits::input();
+            input.rotate_left(usize::from(salt));
+            input
+        })
+        .collect();
+    for (salt, input) in inputs.iter().enumerate().skip(1) {
+        job(&mut chain, &program, input.clone(), 10 + salt as u8);
+    }
+    let lie = DoctoredOperator { operator: OperatorIndex(2), element: 3, delta: 50 };
+    let conduct = Arc::new(LiesOf(inputs[4].clone(), lie));
+    let mut one = executor(EXECUTOR, &program, conduct, &folder.path().join("executor"));
+    let mut other = watchtower(&program, Arc::new(HonestTemper), &folder.path().join("watchtower"));
+    for _ in 0..60 {
+        one.tick(&mut chain).await.expect("a tick");
+        chain.advance(1).expect("the clock");
+    }
+    assert_eq!(one.ledger().claims.len(), inputs.len(), "all claims wait");
+    let actions = other.tick(&mut chain).await.expect("a tick");
+    let engine = Engine::new(&program);
+    for (id, claim) in &one.ledger().claims {
+        let input = one.ledger().jobs[&claim.posted.job].input.clone();
+        let outputs = engine.run(&input).expect("it runs");
+        let truth = Trace::new(&program, input.clone(), outputs).expect("a trace").root();
+        let found = actions.iter().find_map(|action| match action {
+            Action::Checked { claim, claimed, own, .. } if claim == id => Some((*claimed, *own)),
+            _ => None,
+        });
+        assert_eq!(found, Some((claim.posted.trace_root, truth)), "the check of {id}");
+        assert_eq!(claim.posted.trace_root != truth, input == inputs[4]);
+    }
+    let mut ended = settle(&mut chain, &mut one, &mut other).await;
+    ended.sort_by_key(|status| *status == ClaimStatus::Refuted);
+    assert_eq!(ended, [vec![ClaimStatus::Final; 8], vec![ClaimStatus::Refuted]].concat());
 }
 
 #[tokio::test]

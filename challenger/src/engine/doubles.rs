@@ -23,7 +23,7 @@
 //! - *Nearest.* N is what is nearest to (2n - d + 1) / 2d, which keeps 1/2d from what is halfway, and 2n - d + 1 is x 2^(l+1),
 //!   and 1 more where d is even. Rounding a quotient is monotone, so it never passes what is halfway, which is a double, and
 //!   reaches it only if 1/2d is at most half the distance of doubles there, so at most (|N| + 1/2) / 2^53: then (2|N| + 1) d is at
-//!   least 2^53. But (2|N| + 1) d is at most |2n - d + 1| + 2d.
+//!   least 2^53. But (2|N| + 1) d is at most |2n - d + 1| + 2d. N must be below 2^51, too, to be found as above.
 //! - *Floored.* For integers |n| + d <= 2^53, flooring the rounded quotient gives N: with N' the least integer above n / d, the
 //!   quotient is at most N' - 1/d, and rounds to N' only if 1/d is at most half the distance of doubles next to N', which is less
 //!   than |N'| / 2^53 (for N' = 0 the quotient is a normal number below 0). But |N'| d <= |n| + d <= 2^53. Rounding is monotone, so
@@ -95,10 +95,11 @@ struct Steps {
 impl Steps {
     /// For dividends up to `reach`, lifted; `None` where no way is exact up to quotients of `limit`.
     fn of(reach: u128, divisor: Range, lift: u8, limit: u128) -> Option<Self> {
-        let (most, least) = (u128::from(divisor.magnitude()), u128::from(divisor.least.unsigned_abs().max(1)));
+        let (most, least) =
+            (u128::from(divisor.magnitude()), u128::from(divisor.least.unsigned_abs().max(1)));
         // Whether the nearest way is exact for twice a dividend.
         let nearest = |twice: u128| (twice << lift) + 2 * most < EXACT;
-        if nearest(2 * reach) {
+        if nearest(2 * reach) && (reach << lift) / least + 2 < WHOLE {
             return Some(Self { long: false, nearest: true });
         }
         if reach + most <= EXACT && reach / least < WHOLE && nearest(most + 2) {
@@ -136,7 +137,7 @@ impl Divide {
 }
 
 /// What is nearest, of numbers that are not halfway between two integers.
-fn to_integers(value: Tensor<4>) -> Tensor<4> {
+pub(crate) fn to_integers<const D: usize>(value: Tensor<D>) -> Tensor<D> {
     value.add_scalar(TO_INTEGERS).sub_scalar(TO_INTEGERS)
 }
 
@@ -278,7 +279,8 @@ impl Doubles {
             value = to_integers(value);
         }
         let outputs = value.reshape([self.shape.iter().product::<usize>()]);
-        let outputs = outputs.cast(if self.table.is_some() { IntDType::I64 } else { stored_type(self.dtype) });
+        let outputs =
+            outputs.cast(if self.table.is_some() { IntDType::I64 } else { stored_type(self.dtype) });
         let outputs = match self.clamped {
             true if casts_saturate(&outputs.device()) => outputs.clamp(self.lo, self.hi),
             _ => outputs,

@@ -139,7 +139,8 @@ impl Step {
         match &self.blocks {
             Some(blocks) => {
                 let tasks = parts.iter_mut().zip(blocks);
-                let tasks = tasks.flat_map(|(parts, block)| parts.iter_mut().enumerate().map(move |p| (block, p)));
+                let tasks =
+                    tasks.flat_map(|(parts, block)| parts.iter_mut().enumerate().map(move |p| (block, p)));
                 let tasks: Vec<_> = tasks.collect();
                 tasks.into_par_iter().try_for_each(|(block, (input, part))| fill(block, input, part))?;
             }

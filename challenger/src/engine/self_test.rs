@@ -27,7 +27,7 @@ struct Subject {
 
 type Check = fn(&Subject) -> Result<(), String>;
 
-const CHECKS: [Check; 17] = [
+const CHECKS: [Check; 19] = [
     products::products,
     products::chunks,
     products::batches,
@@ -44,6 +44,8 @@ const CHECKS: [Check; 17] = [
     endings::roots,
     doubles::rounding,
     doubles::quotients,
+    doubles::nearest,
+    doubles::saturation,
     doubles::folds,
 ];
 

@@ -109,7 +109,11 @@ impl WatchtowerNode {
     }
 
     /// The trace roots of inputs of one program, re-run in one pass.
-    async fn roots(&mut self, program: Arc<Program>, inputs: Vec<Vec<u8>>) -> Result<Vec<TraceRoot>, NodeError> {
+    async fn roots(
+        &mut self,
+        program: Arc<Program>,
+        inputs: Vec<Vec<u8>>,
+    ) -> Result<Vec<TraceRoot>, NodeError> {
         let engine = self.engine(&program).await?;
         let run = tokio::task::spawn_blocking(move || {
             let inputs: Vec<&[u8]> = inputs.iter().map(Vec::as_slice).collect();

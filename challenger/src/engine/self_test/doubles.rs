@@ -3,6 +3,8 @@
 use burn::tensor::{DType as Type, FloatDType, IntDType, Tensor, TensorData};
 
 use super::{Subject, same};
+use crate::engine::backend::casts_saturate;
+use crate::engine::doubles::to_integers;
 use crate::engine::exact::Carrier;
 use crate::engine::ints::{greatest, ints};
 
@@ -77,6 +79,56 @@ pub(super) fn quotients(subject: &Subject) -> Result<(), String> {
         (x / d).floor().cast(IntDType::I64),
         &pairs.map(i128::from).collect::<Vec<_>>(),
     )
+}
+
+/// Quotients that are rounded to the nearest integer: of numerators that keep one from what is halfway, up to the last exact one.
+pub(super) fn nearest(subject: &Subject) -> Result<(), String> {
+    if subject.carrier != Carrier::F64 {
+        return Ok(());
+    }
+    for d in [1i64, 2, 3, 7, 256, (1 << 24) + 1, 1 << 30, i64::from(i32::MAX)] {
+        let top = ((EXACT - 2 * d) / 2).min(((1i64 << 51) - 2).saturating_mul(d));
+        let dividends = [0, d, 5 * d, top / d * d, top / 2 / d * d].into_iter();
+        let dividends = dividends.flat_map(|v| [v - 1, v, v + 1, -v - 1, -v, 1 - v]);
+        let dividends: Vec<i64> = dividends.map(|n| n.clamp(-top, top)).collect();
+        let numerators = dividends.iter().map(|n| (2 * n - d + 1) as f64).collect();
+        let x = doubles(numerators, [dividends.len(), 1], subject);
+        let quotients = to_integers(x / doubles(vec![d as f64], [1, 1], subject).mul_scalar(2i64));
+        let expected: Vec<i128> = dividends.iter().map(|n| n.div_euclid(d).into()).collect();
+        same(&format!("a double's quotient by {d}, rounded"), quotients.cast(IntDType::I64), &expected)?;
+    }
+    Ok(())
+}
+
+/// Casts of what a type does not hold, where they are said to give its limits.
+pub(super) fn saturation(subject: &Subject) -> Result<(), String> {
+    if subject.carrier != Carrier::F64 || !casts_saturate(&subject.device) {
+        return Ok(());
+    }
+    let edges = [7u32, 15, 31, 63].into_iter().flat_map(|bits| [-2i64, -1, 0, 1].map(|d| (bits, d)));
+    let values: Vec<f64> =
+        edges.flat_map(|(bits, d)| [1.0, -1.0].map(|s| s * (bits as f64).exp2() + d as f64)).collect();
+    let all = || doubles([values.clone(), vec![1e300, -1e300, 0.0]].concat(), [values.len() + 3, 1], subject);
+    for (dtype, lo, hi) in [
+        (IntDType::I8, i64::from(i8::MIN), i64::from(i8::MAX)),
+        (IntDType::I16, i16::MIN.into(), i16::MAX.into()),
+        (IntDType::I32, i32::MIN.into(), i32::MAX.into()),
+        (IntDType::I64, i64::MIN, i64::MAX),
+    ] {
+        let limited = |v: &f64| {
+            if *v <= lo as f64 {
+                lo
+            } else if *v >= hi as f64 {
+                hi
+            } else {
+                *v as i64
+            }
+        };
+        let expected: Vec<i128> =
+            values.iter().chain(&[1e300, -1e300, 0.0]).map(|v| limited(v).into()).collect();
+        same(&format!("a cast to {dtype:?}"), all().cast(dtype).cast(IntDType::I64), &expected)?;
+    }
+    Ok(())
 }
 
 /// Sums along the middle axis up to the last exact integer, and greatest values in the narrowest types that hold

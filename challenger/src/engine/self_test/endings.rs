@@ -50,7 +50,8 @@ pub(super) fn tables(subject: &Subject) -> Result<(), String> {
             out
         };
         let table = stored(dtype, &bytes(&mut entries.into_iter()), device);
-        let found = Elements::of(table.select(0, ints(index.clone(), device)), dtype).map_err(|e| e.to_string())?;
+        let found =
+            Elements::of(table.select(0, ints(index.clone(), device)), dtype).map_err(|e| e.to_string())?;
         if found.canonical() != bytes(&mut index.iter().map(|i| entries[*i as usize])) {
             return Err(format!("a table of {dtype:?} gives another entry"));
         }

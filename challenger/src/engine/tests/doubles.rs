@@ -102,9 +102,43 @@ fn several_inputs_in_one_pass_give_what_each_gives_alone() {
             assert_ne!(alone[0], alone[1], "an engine that gives one input's answer to all is seen");
             assert_eq!(engine.run_all(&[&input, &other, &input]).expect("answers"), alone);
             assert_eq!(engine.run_all(&[]), Ok(vec![]));
+            assert_eq!(engine.run_exports(&[]), Ok(vec![]));
+            assert_eq!(
+                engine.run_exports(&[&other, &input]).expect("answers"),
+                [&alone[1], &alone[0]].map(Clone::clone)
+            );
             let short = &input[1..];
             let refused = EngineError::InputSize { expected: input.len() as u64, given: short.len() as u64 };
-            assert_eq!(engine.run_all(&[&input, short]), Err(refused));
+            assert_eq!(engine.run_all(&[&input, short]), Err(refused.clone()));
+            assert_eq!(engine.run_exports(&[&input, short]), Err(refused));
         }
+    }
+}
+
+#[test]
+fn what_no_layer_exports_is_left_out_and_the_rest_is_the_same() {
+    let values = edges();
+    let elements = values.len() as u32;
+    let row = IndexMap { out: [0, 0, 0, 1], ..MAP };
+    let step = |source| {
+        let a = Operand { source, dtype: DType::I32, map: row };
+        let mut op = operator(Fold::Sum, DType::I32, [1, 1, 1, elements], [1; 3], a);
+        (op.lo, op.hi) = (i32::MIN, i32::MAX);
+        op
+    };
+    let operators = vec![step(Source::Input), step(Source::Operator(OperatorIndex(0)))];
+    let input = TensorType { dtype: DType::I32, elements: elements.into() };
+    let program = program(input, operators, vec![records(&[(9, 3, 2)])]);
+    let input = bytes(DType::I32, &values);
+    for backend in Backend::ALL {
+        let engine = BurnEngine::new(&program, backend).expect("an exact backend");
+        let whole = engine.run(&input).expect("an answer");
+        let exports: Vec<u32> = program.layers().iter().flat_map(|l| l.exported()).map(|i| i.0).collect();
+        let kept = engine.run_exports(&[&input]).expect("an answer").remove(0);
+        for (index, (all, kept)) in whole.iter().zip(&kept).enumerate() {
+            let exported = exports.contains(&(index as u32));
+            assert_eq!(kept, if exported { all } else { const { &Vec::new() } }, "operator {index}");
+        }
+        assert_eq!((whole.len(), kept.len(), exports.len()), (2, 2, 1), "one of two is exported");
     }
 }
