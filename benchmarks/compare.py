@@ -6,7 +6,8 @@
 
 FOLDER holds NAME.onnx, NAME.npz (calibration samples) and, made from them if missing, NAME.narrows. For each
 model the rounds go: ours, ONNX Runtime fp32, ONNX Runtime int8 (quantised by itself: static, per channel, QDQ), and so
-on, so that all meet the same weather. Checks in burn are timed in one round. The table is of medians of all runs.
+on, so that all meet the same weather; ours are running, running and committing, and checking in burn. The table is of medians of all
+runs.
 `narrows bench` compares the root that it timed with the portable engine's and with burn's, and fails if they differ.
 """
 
@@ -118,9 +119,9 @@ def measure(name, arguments):
             add("run and commit", own["run_and_commit_ms"]["all"])
             for peer, session in peers.items():
                 add(peer, session.times(arguments.runs))
-        own = narrows(arguments.narrows, *bench, "--runs", min(arguments.runs, 5))
-        for backend, checked in own["check_ms"].items():
-            add(f"check on {backend}", checked["all"])
+            checks = narrows(arguments.narrows, *bench, "--runs", arguments.runs)["check_ms"]
+            for backend, checked in checks.items():
+                add(f"check on {backend}", checked["all"])
     return own, times
 
 
