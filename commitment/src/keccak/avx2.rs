@@ -59,9 +59,14 @@ fn rotl<const LEFT: i32, const RIGHT: i32>(word: __m256i) -> __m256i {
 
 #[inline]
 #[target_feature(enable = "avx2")]
+fn xor(a: __m256i, b: __m256i) -> __m256i {
+    _mm256_xor_si256(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx2")]
 fn xor3(a: __m256i, b: __m256i, c: __m256i) -> __m256i {
-    // In this order theta's `b ^ c` is common to a column.
-    _mm256_xor_si256(a, _mm256_xor_si256(b, c))
+    _mm256_xor_si256(_mm256_xor_si256(a, b), c)
 }
 
 #[inline]

@@ -58,6 +58,12 @@ fn rotl<const LEFT: i32, const RIGHT: i32>(word: __m512i) -> __m512i {
 
 #[inline]
 #[target_feature(enable = "avx512f")]
+fn xor(a: __m512i, b: __m512i) -> __m512i {
+    _mm512_xor_si512(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
 fn xor3(a: __m512i, b: __m512i, c: __m512i) -> __m512i {
     // The truth table, entry 4a + 2b + c: one where an odd number of the three is one.
     _mm512_ternarylogic_epi64::<0b1001_0110>(a, b, c)

@@ -57,9 +57,14 @@ fn rotl<const LEFT: i32, const RIGHT: i32>(word: uint64x2_t) -> uint64x2_t {
 
 #[inline]
 #[target_feature(enable = "neon")]
+fn xor(a: uint64x2_t, b: uint64x2_t) -> uint64x2_t {
+    veorq_u64(a, b)
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
 fn xor3(a: uint64x2_t, b: uint64x2_t, c: uint64x2_t) -> uint64x2_t {
-    // In this order theta's `b ^ c` is common to a column.
-    veorq_u64(a, veorq_u64(b, c))
+    veorq_u64(veorq_u64(a, b), c)
 }
 
 #[inline]

@@ -26,8 +26,13 @@ fn rotl<const LEFT: u32, const RIGHT: u32>(word: u64) -> u64 {
 }
 
 #[inline(always)]
+fn xor(a: u64, b: u64) -> u64 {
+    a ^ b
+}
+
+#[inline(always)]
 fn xor3(a: u64, b: u64, c: u64) -> u64 {
-    a ^ (b ^ c)
+    a ^ b ^ c
 }
 
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! The 24 rounds of Keccak-f\[1600\], written once for every width.
 //!
-//! `squeezed!` expands in a module that has `rotl`, `xor3`, `chi` and `iota` for its own kind of word, so that
+//! `squeezed!` expands in a module that has `rotl`, `xor`, `xor3`, `chi` and `iota` for its own kind of word, so that
 //! all of it compiles with that module's CPU features. The steps and their names are those of FIPS 202, section
 //! 3.2: word (x, y) of the state stands at `[y][x]`, and by `5 * y + x` in the lists of a row.
 
@@ -39,24 +39,24 @@ macro_rules! squeezed {
         let mut a = $state;
         let [constants @ .., last] = $crate::keccak::rounds::ROUND_CONSTANTS;
         for ($round, constant) in constants.into_iter().enumerate() {
-            let (c, d) = parities!(a);
+            let d = parities!(a);
             a = [
-                row!(a, c, d; 0 by 0, 6 by 44, 12 by 43, 18 by 21, 24 by 14),
-                row!(a, c, d; 3 by 28, 9 by 20, 10 by 3, 16 by 45, 22 by 61),
-                row!(a, c, d; 1 by 1, 7 by 6, 13 by 25, 19 by 8, 20 by 18),
-                row!(a, c, d; 4 by 27, 5 by 36, 11 by 10, 17 by 15, 23 by 56),
-                row!(a, c, d; 2 by 62, 8 by 55, 14 by 39, 15 by 41, 21 by 2),
+                row!(a, d; 0 by 0, 6 by 44, 12 by 43, 18 by 21, 24 by 14),
+                row!(a, d; 3 by 28, 9 by 20, 10 by 3, 16 by 45, 22 by 61),
+                row!(a, d; 1 by 1, 7 by 6, 13 by 25, 19 by 8, 20 by 18),
+                row!(a, d; 4 by 27, 5 by 36, 11 by 10, 17 by 15, 23 by 56),
+                row!(a, d; 2 by 62, 8 by 55, 14 by 39, 15 by 41, 21 by 2),
             ];
             a[0][0] = iota(a[0][0], constant);
             $aside
         }
-        let (c, d) = parities!(a);
-        let row = row!(a, c, d; 0 by 0, 6 by 44, 12 by 43, 18 by 21, 24 by 14);
+        let d = parities!(a);
+        let row = row!(a, d; 0 by 0, 6 by 44, 12 by 43, 18 by 21, 24 by 14);
         [iota(row[0], last), row[1], row[2], row[3]]
     }};
 }
 
-/// Theta: every column's parity, and the same turned by one bit.
+/// Theta: what it adds to every column. Once for a column, not for a word, so that a round fits the registers.
 macro_rules! parities {
     ($a:ident) => {{
         let c = [column!($a, 0), column!($a, 1), column!($a, 2), column!($a, 3), column!($a, 4)];
@@ -67,7 +67,13 @@ macro_rules! parities {
             rotl::<1, 63>(c[3]),
             rotl::<1, 63>(c[4]),
         ];
-        (c, turned)
+        [
+            xor(c[4], turned[1]),
+            xor(c[0], turned[2]),
+            xor(c[1], turned[3]),
+            xor(c[2], turned[4]),
+            xor(c[3], turned[0]),
+        ]
     }};
 }
 
@@ -78,13 +84,12 @@ macro_rules! column {
     };
 }
 
-/// One new row: the words that pi brings into it, each with theta's parities and rho's turn, then chi.
+/// One new row: the words that pi brings into it, each with what theta adds and rho's turn, then chi.
 macro_rules! row {
-    ($a:ident, $c:ident, $d:ident; $($from:literal by $turn:literal),*) => {{
-        let b = [$(rotl::<$turn, { 64 - $turn }>(xor3(
+    ($a:ident, $d:ident; $($from:literal by $turn:literal),*) => {{
+        let b = [$(rotl::<$turn, { 64 - $turn }>(xor(
             $a[$from / 5][$from % 5],
-            $c[($from + 4) % 5],
-            $d[($from + 1) % 5],
+            $d[$from % 5],
         ))),*];
         [
             chi(b[0], b[1], b[2]),
