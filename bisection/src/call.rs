@@ -263,6 +263,17 @@ pub enum Call {
         #[serde(with = "hex")]
         tiles: Vec<u8>,
     },
+    /// Shows the nodes above the tiles that the name opens which follows. Each opening is of one node, in the place of a tile.
+    Prepare {
+        posted: Posted,
+        number: u64,
+        footing: Footing,
+        list: Digest,
+        node: Digest,
+        #[serde(with = "hex")]
+        operator: Vec<u8>,
+        witness: Box<Witness>,
+    },
     /// Names the first element that differs, and proves it if its fold is one segment.
     Name {
         posted: Posted,
@@ -355,6 +366,7 @@ impl Call {
             Self::SubTrace { .. } => "subTrace",
             Self::PickOperator { .. } => "pickOperator",
             Self::RevealTiles { .. } => "revealTiles",
+            Self::Prepare { .. } => "prepare",
             Self::Name { .. } => "name",
             Self::Fold { .. } => "fold",
             Self::Segment { .. } => "segment",
@@ -438,6 +450,8 @@ pub enum Event {
         #[serde(with = "hex")]
         tiles: Vec<u8>,
     },
+    /// Nodes above the tiles that a name will open were shown; `list` is their digest.
+    Prepared { match_id: MatchId, word: Digest, list: Digest },
     /// An element of more than one segment was named.
     Named { match_id: MatchId, word: Digest, element: u32, value: i32 },
     /// Partial values were stated.

@@ -10,6 +10,7 @@ mod ids;
 pub mod ledger;
 mod parameters;
 pub mod players;
+mod prepared;
 pub mod record;
 pub mod referee;
 pub mod refute;
