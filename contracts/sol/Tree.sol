@@ -161,18 +161,32 @@ library Tree {
     function climb(uint256 index, bytes32 leaf, bytes32[] calldata path) internal pure returns (bytes32 node) {
         node = leaf;
         assembly ("memory-safe") {
+            let next := path.offset
+            let end := add(next, shl(5, path.length))
             // A pair of nodes at a multiple of 64: which side one is on is bit 5 of its address. Before it stands the domain.
             let pair := and(add(mload(0x40), 95), not(63))
             let from := sub(pair, 1)
             mstore8(from, 1)
-            let end := add(path.offset, shl(5, path.length))
-            for { let cursor := path.offset } lt(cursor, end) { cursor := add(cursor, 32) } {
-                // An odd index puts the node on the right, its sibling on the left.
-                let at := or(pair, and(shl(5, index), 32))
+            // An odd index puts the node on the right, its sibling on the left.
+            index := shl(5, index)
+            if and(sub(end, next), 32) {
+                let at := or(pair, and(index, 32))
                 mstore(at, node)
-                mstore(xor(at, 32), calldataload(cursor))
+                mstore(xor(at, 32), calldataload(next))
                 node := keccak256(from, 65)
+                next := add(next, 32)
                 index := shr(1, index)
+            }
+            // Two levels at a time.
+            for {} lt(next, end) { next := add(next, 64) } {
+                let at := or(pair, and(index, 32))
+                mstore(at, node)
+                mstore(xor(at, 32), calldataload(next))
+                at := or(pair, and(shr(1, index), 32))
+                mstore(at, keccak256(from, 65))
+                mstore(xor(at, 32), calldataload(add(next, 32)))
+                node := keccak256(from, 65)
+                index := shr(2, index)
             }
         }
     }
@@ -227,9 +241,9 @@ library Tree {
                 // As in `foldUp`.
                 for { let size := shl(3, indices.length) } gt(size, 32) {} {
                     size := shr(1, size)
-                    let end := add(nodes, size)
+                    let last := add(nodes, size)
                     let from := sub(nodes, 1)
-                    for { let to := nodes } lt(to, end) { to := add(to, 32) } {
+                    for { let to := nodes } lt(to, last) { to := add(to, 32) } {
                         mstore8(from, 1)
                         mstore(to, keccak256(from, 65))
                         from := add(from, 64)
@@ -242,22 +256,17 @@ library Tree {
         } else {
             (ok, level, index, node, next) = _join(indices, nodes, next);
         }
+        bytes32[] calldata path = proof;
         assembly ("memory-safe") {
-            // Then it is a path, as in `climb`.
-            let end := add(proof.offset, shl(5, proof.length))
-            level := add(level, shr(5, sub(end, next)))
-            let pair := and(add(mload(0x40), 95), not(63))
-            let from := sub(pair, 1)
-            mstore8(from, 1)
-            for {} lt(next, end) { next := add(next, 32) } {
-                let at := or(pair, and(shl(5, index), 32))
-                mstore(at, node)
-                mstore(xor(at, 32), calldataload(next))
-                node := keccak256(from, 65)
-                index := shr(1, index)
-            }
-            // Where siblings were read past the proof, `next` has passed its end.
-            ok := and(ok, eq(next, end))
+            path.length := sub(path.length, shr(5, sub(next, path.offset)))
+            path.offset := next
+        }
+        // Where siblings were read past the proof, there is no way up.
+        if (!ok || path.length > proof.length) return (false, 0, 0, 0);
+        // Then it is a path.
+        node = climb(index, node, path);
+        unchecked {
+            (level, index) = (level + path.length, index >> path.length);
         }
     }
 

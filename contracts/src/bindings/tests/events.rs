@@ -167,7 +167,8 @@ pub fn log_of(event: &Event) -> (Target, LogData) {
                 .encode_log_data()
         }
         Event::Prepared { match_id, word, list } => {
-            IGame::Prepared { matchId: id(&match_id.0), word: number(*word), list: id(list) }.encode_log_data()
+            IGame::Prepared { matchId: id(&match_id.0), word: number(*word), list: id(list) }
+                .encode_log_data()
         }
         Event::Named { match_id, word, element, value } => {
             IGame::Named { matchId: id(&match_id.0), word: number(*word), element: *element, value: *value }
