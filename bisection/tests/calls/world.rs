@@ -650,6 +650,8 @@ impl<'a, M: Machine> World<'a, M> {
             Call::Refute { posted, refutation } => match which {
                 0 => *posted = that.posted,
                 1 => refutation.operator.clone_from(&this.operators[op.0 as usize]),
+                // Segments of no terms: a number that no operator has.
+                2 => refutation.operator[24..28].fill(0),
                 _ => refutation.witness = this.witness(0, op, e, None),
             },
             Call::SubTrace { posted, layer, .. } => match which {

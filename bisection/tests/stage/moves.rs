@@ -456,12 +456,12 @@ impl Scene {
         })
     }
 
-    /// The ways to name one value: at once or, of a tile's first, prepared too.
+    /// The ways to name one value: at once or, of the first that there is, prepared too.
     fn steps(&self, at: &Match, slot: u64, element: u8) -> Vec<Move> {
         if at.state.phase == Phase::Ready {
             return self.name_ready(at, slot, element).map(choice).into_iter().collect();
         }
-        let prepare = if element == 0 { self.prepare(at, slot, element) } else { None };
+        let prepare = if slot == 0 && element == 0 { self.prepare(at, slot, element) } else { None };
         std::iter::once(self.name(at, slot, element)).chain(prepare).map(choice).collect()
     }
 
