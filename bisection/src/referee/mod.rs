@@ -19,4 +19,6 @@ pub use step::{partial_with, read_element, settle_fold, step};
 #[cfg(test)]
 mod kinds_tests;
 #[cfg(test)]
+mod prepared_tests;
+#[cfg(test)]
 mod tests;
