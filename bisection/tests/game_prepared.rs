@@ -178,6 +178,12 @@ fn attack_09_a_prepared_name_opens_under_the_nodes_that_were_shown() {
         assert_eq!(refused(&|o| o.proof.0.push(Digest::default())), Some(Refusal::BadOpening));
         assert_eq!(refused(&|o| o.root_path.push(Digest::default())), Some(Refusal::BadOpening));
         assert_eq!(refused(&|o| *o = Opened::default()), Some(Refusal::WrongCount));
+        // Two tiles that do not stand side by side, and nothing between them.
+        let scattered = |o: &mut Opened| {
+            o.indices.push(o.indices[0] + 2);
+            o.tiles.extend([0; 128]);
+        };
+        assert_eq!(refused(&scattered), Some(Refusal::BadOpening));
     }
     // The whole opening again is none under a node.
     let mut call = named(true, false).next().1;
@@ -186,6 +192,22 @@ fn attack_09_a_prepared_name_opens_under_the_nodes_that_were_shown() {
     // Operands in each other's places.
     let swapped = Witness { a: below.b.clone(), b: below.a.clone(), ..below.clone() };
     assert_eq!(play(world.clone(), &above, &swapped).err(), Some(Refusal::BadOpening));
+}
+
+#[test]
+fn attack_09_the_input_has_no_path_of_its_own() {
+    for prepares in [false, true] {
+        let world = World::new(1, (0, 200), true);
+        let world = if prepares { world.preparing() } else { world };
+        let world = world.to(Phase::Name);
+        let (sender, mut call) = world.next();
+        assert!(world.clone().send(sender, NOTHING, &call).is_ok());
+        let (Call::Name { witness, .. } | Call::Prepare { witness, .. }) = &mut call else {
+            panic!("a step")
+        };
+        witness.a.root_path.push(Digest::default());
+        assert_eq!(world.clone().send(sender, NOTHING, &call), Err(Refusal::BadOpening));
+    }
 }
 
 #[test]

@@ -85,6 +85,19 @@ fn what_is_no_set_of_tiles_meets_nowhere() {
         let long = vec![Digest::default(); 300];
         assert!(join(&indices, &data[..count], &long).is_err(), "{indices:?}");
     }
+    // A row that is out of order leads to no root, if its proof has the right length too.
+    let four = tree(4);
+    for order in [[0, 1], [2, 2]] {
+        let proof = MultiProof(vec![four.node(0, 3); 4]);
+        for length in 0..=4 {
+            let proof = MultiProof(proof.0[..length].to_vec());
+            let back = [order[1], order[0]];
+            assert!(root_of_many(2, &back, &data[..2], &proof).is_err(), "{back:?}, {length}");
+        }
+    }
+    // No tree has 33 levels, whatever the proof.
+    let long = MultiProof(vec![Digest::default(); 33]);
+    assert!(root_of_many(33, &indices[..1], &data[..1], &long).is_err());
     for length in 0..3 {
         assert!(join(&indices, &data, &proof[..length]).is_err(), "{length} siblings");
     }
