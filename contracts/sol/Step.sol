@@ -137,7 +137,10 @@ library Step {
         if (greatest) acc = type(int256).min;
         unchecked {
             for (uint256 i; i < sums.length; i += 8) {
-                int256 sum = int64(uint64(bytes8(sums[i:i + 8])));
+                int256 sum;
+                assembly ("memory-safe") {
+                    sum := sar(192, calldataload(add(sums.offset, i)))
+                }
                 if (sum >= 1 << 62 || sum <= -1 << 62) revert IGame.OutOfRange();
                 if (!greatest) acc += sum;
                 else if (sum > acc) acc = sum;
