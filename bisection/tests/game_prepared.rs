@@ -114,8 +114,8 @@ fn any_node_above_the_tiles_will_do() {
     let depths = [&above.a, &above.b, &above.params].map(|opened| opened.proof.0.len());
     assert!(depths.iter().all(|depth| *depth >= 2), "{depths:?}");
     let mut raised = 0;
-    for which in 0..3 {
-        for levels in 0..=depths[which] {
+    for (which, depth) in depths.into_iter().enumerate() {
+        for levels in 0..=depth {
             let (mut above, mut below) = (above.clone(), below.clone());
             let (up, down) = (&mut operands(&mut above)[which], &mut operands(&mut below)[which]);
             raise(up, down, levels);
@@ -123,7 +123,7 @@ fn any_node_above_the_tiles_will_do() {
             assert_eq!(end.phase(), Phase::Won);
             raised += 1;
             // One level less, or more, is another node, or none.
-            if levels < depths[which] {
+            if levels < depth {
                 let mut other = below.clone();
                 let mut ancestor = above.clone();
                 raise(operands(&mut ancestor)[which], operands(&mut other)[which], 1);
