@@ -26,8 +26,9 @@ pub struct Shown {
 
 /// One match, followed from its opening on: the state of it, and what was shown.
 ///
-/// It trusts the chain with times and clocks, and with the digest of what a preparation showed. Everything else in a state follows from what was shown; an event that
-/// says otherwise is no event of this match, and from then on the follower is lost: see [`Follower::is_lost`].
+/// It trusts the chain with times and clocks, and with the digest of what a preparation showed. Everything else in a state
+/// follows from what was shown; an event that says otherwise is no event of this match, and from then on the follower is
+/// lost: see [`Follower::is_lost`].
 #[derive(Debug, Clone)]
 pub struct Follower {
     id: MatchId,

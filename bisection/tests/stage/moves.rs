@@ -7,7 +7,6 @@ use narrows_program::{LayerIndex, Operator, OperatorIndex, Reference, Source};
 
 use super::claimed::Tensor;
 use super::evaluate::{Stated, address, b_address, combine, fold, record_address, statements, sums, third};
-use super::prepared;
 use super::scene::{Scene, sign};
 
 /// Who has to send a call.
@@ -177,7 +176,7 @@ impl Scene {
     }
 
     /// What recomputing `element` of tile `slot` under the node reads; `None` where that is no step.
-    fn step(&self, state: &MatchState, stated: Stated, slot: u64, element: u8) -> Option<Witness> {
+    pub fn step(&self, state: &MatchState, stated: Stated, slot: u64, element: u8) -> Option<Witness> {
         let operator = self.operator(state);
         let tile = (u64::from(state.position) << state.remaining) + slot;
         let e = tile * (TILE_BYTES / operator.dtype.bytes()) as u64 + u64::from(element);
@@ -192,45 +191,8 @@ impl Scene {
         self.naming(at, stated, slot, element, witness)
     }
 
-    /// Shows the nodes above the tiles that `element` of tile `slot` reads; `None` where that is no step.
-    pub fn prepare(&self, at: &Match, slot: u64, element: u8) -> Option<Call> {
-        let state = &at.state;
-        let witness = self.step(state, self.stated(state), slot, element)?;
-        Some(Call::Prepare {
-            posted: self.posted,
-            number: at.number,
-            footing: state.seated(),
-            list: state.list,
-            node: state.node,
-            operator: self.operators[state.place as usize].clone(),
-            witness: Box::new(prepared::above(&witness)),
-        })
-    }
-
-    /// Names an element under the nodes that were shown, or padding; `None` for others.
-    fn name_ready(&self, at: &Match, slot: u64, element: u8) -> Option<Call> {
-        // The list tells no statement apart any more; the node and what was shown do, as far as it matters.
-        let (level, index) = (u32::from(at.state.remaining), u64::from(at.state.position));
-        let output = |stated| &self.claimed.output(stated, OperatorIndex(at.state.place)).tree;
-        let fits = |stated: &Stated| output(*stated).node(level, index) == at.state.node;
-        let found = (0..self.claimed.statements()).filter(fits).find_map(|stated| {
-            let Some(witness) = self.step(&at.state, stated, slot, element) else {
-                let padding = Witness::default();
-                return Some((stated, padding));
-            };
-            (prepared::digest(self.depths(&at.state), &witness) == at.state.list)
-                .then(|| (stated, prepared::below(&witness)))
-        });
-        found.map(|(stated, witness)| self.naming(at, stated, slot, element, witness))
-    }
-
-    /// The depths of the trees of a, b, params and third.
-    fn depths(&self, state: &MatchState) -> [u32; 4] {
-        let bytes = &self.operators[state.place as usize];
-        [bytes[9], bytes[10], bytes[11], if bytes[7] == 1 { bytes[194] } else { 0 }].map(u32::from)
-    }
-
-    fn naming(&self, at: &Match, stated: Stated, slot: u64, element: u8, witness: Witness) -> Call {
+    /// The name of an element of the tensor as it is stated, with this witness.
+    pub fn naming(&self, at: &Match, stated: Stated, slot: u64, element: u8, witness: Witness) -> Call {
         let state = &at.state;
         let tile = (u64::from(state.position) << state.remaining) + slot;
         let tensor = self.claimed.output(stated, OperatorIndex(state.place));

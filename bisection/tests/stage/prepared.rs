@@ -1,7 +1,11 @@
 //! The nodes above the tiles of a step, and what is left below them (PROTOCOL 4.5), by the trees' shape alone.
 
-use narrows_bisection::{Opened, Witness};
+use narrows_bisection::{Call, Match, MatchState, Opened, Witness};
 use narrows_commitment::{Digest, MultiProof, keccak, tile_leaf};
+use narrows_program::OperatorIndex;
+
+use super::evaluate::Stated;
+use super::scene::Scene;
 
 /// The level at which neighbours' indices become one, and the one.
 fn meeting(indices: &[u32]) -> Option<(u32, u32)> {
@@ -87,4 +91,43 @@ pub fn digest(depths: [u32; 4], witness: &Witness) -> Digest {
         bytes.extend(node(opened).0);
     }
     keccak(&bytes)
+}
+
+impl Scene {
+    /// Shows the nodes above the tiles that `element` of tile `slot` reads; `None` where that is no step.
+    pub fn prepare(&self, at: &Match, slot: u64, element: u8) -> Option<Call> {
+        let state = &at.state;
+        let witness = self.step(state, self.stated(state), slot, element)?;
+        Some(Call::Prepare {
+            posted: self.posted,
+            number: at.number,
+            footing: state.seated(),
+            list: state.list,
+            node: state.node,
+            operator: self.operators[state.place as usize].clone(),
+            witness: Box::new(above(&witness)),
+        })
+    }
+
+    /// Names an element under the nodes that were shown, or padding; `None` for others.
+    pub fn name_ready(&self, at: &Match, slot: u64, element: u8) -> Option<Call> {
+        // The list tells no statement apart any more; the node and what was shown do, as far as it matters.
+        let (level, index) = (u32::from(at.state.remaining), u64::from(at.state.position));
+        let output = |stated| &self.claimed.output(stated, OperatorIndex(at.state.place)).tree;
+        let fits = |stated: &Stated| output(*stated).node(level, index) == at.state.node;
+        let found = (0..self.claimed.statements()).filter(fits).find_map(|stated| {
+            let Some(witness) = self.step(&at.state, stated, slot, element) else {
+                let padding = Witness::default();
+                return Some((stated, padding));
+            };
+            (digest(self.depths(&at.state), &witness) == at.state.list).then(|| (stated, below(&witness)))
+        });
+        found.map(|(stated, witness)| self.naming(at, stated, slot, element, witness))
+    }
+
+    /// The depths of the trees of a, b, params and third.
+    fn depths(&self, state: &MatchState) -> [u32; 4] {
+        let bytes = &self.operators[state.place as usize];
+        [bytes[9], bytes[10], bytes[11], if bytes[7] == 1 { bytes[194] } else { 0 }].map(u32::from)
+    }
 }

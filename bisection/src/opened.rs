@@ -1,9 +1,38 @@
-//! A witness in two: the nodes above its tiles, and the tiles under them (PROTOCOL 4.5).
+//! Openings of tiles, and how they are shown in two moves: the nodes above the tiles, then the tiles (PROTOCOL 4.5).
 
-use narrows_commitment::{MultiProof, TILE_BYTES};
+use narrows_commitment::{Digest, MultiProof, TILE_BYTES};
+use serde::{Deserialize, Serialize};
 
 use crate::referee::join;
-use crate::{Opened, Witness};
+
+/// Tiles of one tensor, opened to where the tensor is committed (PROTOCOL 4.5).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opened {
+    /// The other exports of the tensor's layer, then the path of its leaf; or the path in the sub-trace. Empty for constants and the input.
+    pub root_path: Vec<Digest>,
+    /// The opened tiles, strictly increasing.
+    pub indices: Vec<u32>,
+    /// Their bytes, 128 each.
+    #[serde(with = "crate::call::hex")]
+    pub tiles: Vec<u8>,
+    /// The rest of the tensor's tree.
+    pub proof: MultiProof,
+}
+
+/// What the referee reads of the operands and the records of one element (PROTOCOL 4.5).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// Operand a.
+    pub a: Opened,
+    /// Operand b; empty when the operator has none.
+    pub b: Opened,
+    /// The requantisation record; empty in a segment.
+    pub params: Opened,
+    /// The table's entry or the divisor; empty in a segment, and when the operator reads neither.
+    pub third: Opened,
+}
 
 impl Opened {
     /// The opening of the lowest node above all these tiles, and of the tiles under it; nothing for nothing.
