@@ -1,9 +1,9 @@
 //! Everything that may be said to the contracts, everything they answer, and every reason to refuse.
 
-use narrows_commitment::{Digest, LayersRoot, MultiProof, ProgramRoot, TensorRoot, TraceRoot};
+use narrows_commitment::{Digest, LayersRoot, ProgramRoot, TensorRoot, TraceRoot};
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, BlockTime, ClaimId, JobId, MatchId, Wei};
+use crate::{Account, BlockTime, ClaimId, JobId, MatchId, Opened, Wei, Witness};
 
 /// Bytes as hexadecimal text, for records and journals that people read.
 pub(crate) mod hex {
@@ -24,35 +24,6 @@ pub(crate) mod hex {
             .map(|i| u8::from_str_radix(&text[i..i + 2], 16).map_err(|_| bad()))
             .collect()
     }
-}
-
-/// Tiles of one tensor, opened to where the tensor is committed (PROTOCOL 4.5).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Opened {
-    /// The other exports of the tensor's layer, then the path of its leaf; or the path in the sub-trace. Empty for constants and the input.
-    pub root_path: Vec<Digest>,
-    /// The opened tiles, strictly increasing.
-    pub indices: Vec<u32>,
-    /// Their bytes, 128 each.
-    #[serde(with = "hex")]
-    pub tiles: Vec<u8>,
-    /// The rest of the tensor's tree.
-    pub proof: MultiProof,
-}
-
-/// What the referee reads of the operands and the records of one element (PROTOCOL 4.5).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Witness {
-    /// Operand a.
-    pub a: Opened,
-    /// Operand b; empty when the operator has none.
-    pub b: Opened,
-    /// The requantisation record; empty in a segment.
-    pub params: Opened,
-    /// The table's entry or the divisor; empty in a segment, and when the operator reads neither.
-    pub third: Opened,
 }
 
 /// What a claim says (PROTOCOL 3); its id is a hash of this.
@@ -263,6 +234,17 @@ pub enum Call {
         #[serde(with = "hex")]
         tiles: Vec<u8>,
     },
+    /// Shows the nodes above the tiles that the name opens which follows. Each opening is of one node, in the place of a tile.
+    Prepare {
+        posted: Posted,
+        number: u64,
+        footing: Footing,
+        list: Digest,
+        node: Digest,
+        #[serde(with = "hex")]
+        operator: Vec<u8>,
+        witness: Box<Witness>,
+    },
     /// Names the first element that differs, and proves it if its fold is one segment.
     Name {
         posted: Posted,
@@ -355,6 +337,7 @@ impl Call {
             Self::SubTrace { .. } => "subTrace",
             Self::PickOperator { .. } => "pickOperator",
             Self::RevealTiles { .. } => "revealTiles",
+            Self::Prepare { .. } => "prepare",
             Self::Name { .. } => "name",
             Self::Fold { .. } => "fold",
             Self::Segment { .. } => "segment",
@@ -438,6 +421,8 @@ pub enum Event {
         #[serde(with = "hex")]
         tiles: Vec<u8>,
     },
+    /// Nodes above the tiles that a name will open were shown; `list` is their digest.
+    Prepared { match_id: MatchId, word: Digest, list: Digest },
     /// An element of more than one segment was named.
     Named { match_id: MatchId, word: Digest, element: u32, value: i32 },
     /// Partial values were stated.

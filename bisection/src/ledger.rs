@@ -164,6 +164,7 @@ impl Ledger {
             | Event::SubTraced { match_id, .. }
             | Event::OperatorPicked { match_id, .. }
             | Event::TilesRevealed { match_id, .. }
+            | Event::Prepared { match_id, .. }
             | Event::Named { match_id, .. }
             | Event::Folded { match_id, .. }
             | Event::MatchWon { match_id, .. }

@@ -8,6 +8,7 @@ mod call;
 pub mod game;
 mod ids;
 pub mod ledger;
+mod opened;
 mod parameters;
 pub mod players;
 pub mod record;
@@ -20,12 +21,11 @@ mod state;
 pub mod trace;
 mod witness;
 
-pub use call::{
-    Call, Event, Footing, Opened, Point, Posted, Refusal, Refutation, Seat, Seated, Standing, Witness,
-};
+pub use call::{Call, Event, Footing, Point, Posted, Refusal, Refutation, Seat, Seated, Standing};
 pub use game::{Best, Claim, ClaimStatus, Game, Job, Match, Registered};
 pub use ids::{Account, Block, BlockTime, ClaimId, JobId, MatchId, StateHash, Wei};
 pub use ledger::{ClaimEntry, CommitmentEntry, JobEntry, Ledger, MatchEntry, Promise, Refuted};
+pub use opened::{Opened, Witness};
 pub use parameters::{BadParameters, Parameters};
 pub use record::{Record, RecordError};
 pub use replay::{ReplayError, Story, replay};

@@ -39,6 +39,8 @@ pub enum Phase {
     Reclaimed = 13,
     /// A bare commitment, which is never played.
     Committed = 14,
+    /// The challenger names an element, the nodes above whose operands' tiles are shown.
+    Ready = 16,
 }
 
 /// A party of a match.
@@ -52,7 +54,7 @@ pub enum Side {
 }
 
 impl Phase {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::LayerE,
         Self::LayerC,
         Self::SubE,
@@ -67,6 +69,7 @@ impl Phase {
         Self::Lost,
         Self::Reclaimed,
         Self::Committed,
+        Self::Ready,
     ];
 
     /// The phase with this code.
@@ -80,7 +83,9 @@ impl Phase {
     pub const fn turn(self) -> Option<Side> {
         match self {
             Self::LayerE | Self::SubE | Self::TileE | Self::DataE | Self::FoldE => Some(Side::Executor),
-            Self::LayerC | Self::SubC | Self::TileC | Self::Name | Self::Seg => Some(Side::Challenger),
+            Self::LayerC | Self::SubC | Self::TileC | Self::Name | Self::Seg | Self::Ready => {
+                Some(Side::Challenger)
+            }
             Self::Won | Self::Lost | Self::Reclaimed | Self::Committed => None,
         }
     }
@@ -119,7 +124,7 @@ pub struct MatchState {
     pub node: Digest,
     /// The layers root, then the disputed layer's leaf, then the operator's leaf.
     pub scope: Digest,
-    /// The sub-trace's root; zero when there is none.
+    /// The sub-trace's root; zero when there is none. In READY the digest of the nodes that were shown.
     pub list: Digest,
     /// Whose match it is.
     pub challenger: Account,

@@ -98,7 +98,8 @@ fn attack_04_silence_loses_in_every_phase() {
         assert_eq!(world.claim_entry().point, narrows_commitment::Digest::default(), "nobody knows better");
         seen.push(before.phase);
     }
-    assert_eq!(seen, [OPEN_PHASES, OPEN_PHASES].concat());
+    let once = [&OPEN_PHASES[..], &[Phase::Ready]].concat();
+    assert_eq!(seen, [once.clone(), once].concat());
 }
 
 #[test]
@@ -187,7 +188,10 @@ fn from_the_hard_end_on_every_open_match_is_void() {
         assert_eq!(world.send(STRANGER, NOTHING, &finalise), Err(Refusal::NotYet));
         world.now = hard_end;
         // Its turn has run out long before; what looks at the claim finds that out first.
-        let judged = matches!(call, Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. });
+        let judged = matches!(
+            call,
+            Call::Prepare { .. } | Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. }
+        );
         let over = if judged { Refusal::ClaimClosed } else { Refusal::TooLate };
         assert_eq!(world.send(sender, NOTHING, &call), Err(over));
         assert_eq!(world.send(STRANGER, NOTHING, &timeout), Err(Refusal::ClaimClosed));
@@ -259,7 +263,10 @@ fn attack_14_a_refutation_needs_no_match_and_ends_all_of_them() {
         world.send(STRANGER, NOTHING, &world.refute()).expect("a fault, whatever is being played");
         // What ends nothing may still be said; no wei moves by it, and neither silence nor a verdict counts any more.
         let money = world.money();
-        let judged = matches!(call, Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. });
+        let judged = matches!(
+            call,
+            Call::Prepare { .. } | Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. }
+        );
         match world.send(sender, NOTHING, &call) {
             Ok(_) => assert!(!judged, "{phase:?}"),
             Err(refusal) => assert!(judged && refusal == Refusal::ClaimClosed, "{phase:?}: {refusal}"),

@@ -31,7 +31,10 @@ fn guard(
             }),
         ));
     }
-    let judged = matches!(good.call, Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. });
+    let judged = matches!(
+        good.call,
+        Call::Prepare { .. } | Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. }
+    );
     if judged {
         bends.push((Refusal::ClaimClosed, at(world.hard_end())));
     }
@@ -367,6 +370,44 @@ fn a_name_is_refused_in_order() {
         (Refusal::WrongIndex, bend!(Name { element } * element = 32)),
     ];
     guard(&world, None, own, Vec::new(), false);
+}
+
+#[test]
+fn a_preparation_is_refused_in_order() {
+    let world = World::new(1, ALONE, true).preparing();
+    let worlds = [(world.clone().to(Phase::Name), false), (world.to(Phase::DataE), true)];
+    for (world, early) in worlds {
+        let own: Vec<(Refusal, Bend)> = vec![
+            (Refusal::WitnessExtra, bend!(Prepare { witness } witness.third.indices.push(0))),
+            (Refusal::BadOpening, bend!(Prepare { witness } flip(&mut witness.params.proof.0[0]))),
+            (Refusal::BadOpening, bend!(Prepare { witness } flip(&mut witness.b.root_path[0]))),
+            (Refusal::BadOpening, bend!(Prepare { witness } witness.a.tiles[3] ^= 1)),
+            (Refusal::WrongCount, bend!(Prepare { witness } witness.a.indices.push(99))),
+        ];
+        guard(&world, early.then(|| world.early()), own, Vec::new(), false);
+    }
+    // What is named without a witness has nothing to be prepared.
+    let world = in_phase(Phase::Name, true);
+    let (sender, Call::Name { posted, number, footing, list, operator, .. }) = world.next() else {
+        panic!("a name")
+    };
+    let (node, witness) = (world.state().node, Box::default());
+    let call = Call::Prepare { posted, number, footing, list, node, operator, witness };
+    assert_eq!(world.clone().send(sender, NOTHING, &call), Err(Refusal::WitnessExtra));
+}
+
+#[test]
+fn a_prepared_name_is_refused_in_order() {
+    let own: Vec<(Refusal, Bend)> = vec![
+        (Refusal::BadOpening, bend!(Name { witness } witness.a.tiles[3] ^= 1)),
+        (Refusal::WitnessExtra, bend!(Name { witness } witness.third.indices.push(0))),
+        (Refusal::BadOpening, bend!(Name { witness } witness.b.root_path.push(Digest::default()))),
+        (Refusal::WrongCount, bend!(Name { witness } witness.a.indices.push(99))),
+        (Refusal::WrongIndex, bend!(Name { element } * element = 32)),
+        (Refusal::WrongIndex, bend!(Name { slot } * slot |= 4)),
+    ];
+    let lengths: Bend = bend!(Name { siblings } siblings.resize(33, Digest::default()));
+    guard(&ready(true), None, own, vec![(Refusal::WrongCount, lengths)], false);
 }
 
 #[test]

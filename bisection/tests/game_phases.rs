@@ -68,13 +68,17 @@ fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
     let (state, number, posted, claim) = (this.state, this.number, world.posted, world.claim);
     let (footing, list) = (state.seated(), state.list);
     let (node, challenger) = (state.node, this.seated.challenger);
-    // The operator at the target, or what is disputed.
-    let operator = world.program.operator_bytes(OperatorIndex(TARGET.0));
-    let bytes = world.claimed.operator(OperatorIndex(TARGET.0));
-    let tree = world.claimed.operator_tree(OperatorIndex(TARGET.0));
-    let tile = u64::from(TARGET.1 / 64);
+    // The operator at the target, and the tile; integers of 2 bytes, or of 4.
+    let (target, tile) = match state.phase {
+        Phase::Ready => (OperatorIndex(ALONE.0), u64::from(ALONE.1 / 32)),
+        _ => (OperatorIndex(TARGET.0), u64::from(TARGET.1 / 64)),
+    };
+    let operator = world.program.operator_bytes(target);
+    let bytes = world.claimed.operator(target);
+    let tree = world.claimed.operator_tree(target);
     let (under, above) = (u32::from(state.remaining), tile >> state.remaining);
-    let in_tensor = matches!(state.phase, Phase::TileE | Phase::TileC | Phase::DataE | Phase::Name);
+    let in_tensor =
+        matches!(state.phase, Phase::TileE | Phase::TileC | Phase::DataE | Phase::Name | Phase::Ready);
     let tiles: Vec<u8> = match in_tensor {
         true => {
             (above << under..(above << under) + state.real_tiles()).flat_map(|i| tile_at(bytes, i)).collect()
@@ -121,6 +125,15 @@ fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
         root: TensorRoot(node),
         root_path: Vec::new(),
     };
+    let prepare = Call::Prepare {
+        posted,
+        number,
+        footing,
+        list,
+        node,
+        operator: operator.clone(),
+        witness: Box::default(),
+    };
     let name = Call::Name {
         posted,
         number,
@@ -160,6 +173,7 @@ fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
         (executor, sub_trace, state.phase == Phase::SubE),
         (challenger, pick_operator, state.phase == Phase::SubC),
         (executor, Call::RevealTiles { claim, number, footing: shown, tiles }, in_tensor),
+        (challenger, prepare, state.scope == world.program.operator_leaf(target)),
         (challenger, name, in_tensor),
         (executor, fold, state.phase == Phase::FoldE),
         (challenger, segment, stated),
@@ -174,8 +188,9 @@ fn legal(phase: Phase) -> &'static [&'static str] {
         Phase::TileC => &["pick"],
         Phase::SubE => &["subTrace"],
         Phase::SubC => &["pickOperator"],
-        Phase::DataE => &["revealTiles", "name"],
-        Phase::Name => &["name"],
+        Phase::DataE => &["revealTiles", "prepare", "name"],
+        Phase::Name => &["prepare", "name"],
+        Phase::Ready => &["name"],
         Phase::FoldE => &["fold"],
         Phase::Seg => &["segment"],
         _ => &[],
@@ -206,9 +221,9 @@ fn attack_08_every_move_in_a_wrong_phase_is_refused() {
             }
         }
     }
-    // Of ten phases: reveal in eight, pick in six, a layer in one, tiles in three, a name in two; twice. The evidence of the
-    // others gives the state of their own phase alone.
-    assert_eq!(judged, 2 * (8 + 6 + 1 + 3 + 2));
+    // Of eleven phases: reveal in nine, pick in seven, a layer in one, tiles in four, a preparation in five, a name in two;
+    // twice. The evidence of the others gives the state of their own phase alone.
+    assert_eq!(judged, 2 * (9 + 7 + 1 + 4 + 5 + 2));
 }
 
 #[test]

@@ -483,6 +483,26 @@ fn an_input_that_no_transaction_carries_is_refused_before_anything_is_paid() {
     run("420", &["deployment.toml"]);
 }
 
+/// Of a match's answers, what PROTOCOL 2 and 7 say of the schedule by which they are insured.
+#[test]
+fn answers_cost_what_their_schedule_says() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/gas.json");
+    let text = std::fs::read_to_string(path).expect("fixtures/gas.json");
+    let rows: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("a row")).collect();
+    let dearest = |call: &str| {
+        let of = |row: &&Value| row["what"].as_str().is_some_and(|what| what.starts_with(call));
+        let gas = |row: &Value| row["amount"].as_u64().expect("gas");
+        rows.iter().filter(of).map(gas).max().expect("it was measured")
+    };
+    let [reveal, tiles, sub_trace, fold] = ["reveal (", "revealTiles (", "subTrace (", "fold ("].map(dearest);
+    let insured = 50_000 + 1_600 * 16;
+    assert!(reveal.max(tiles).max(sub_trace) <= insured, "{reveal}, {tiles}, {sub_trace}");
+    assert!(sub_trace + tiles + fold <= 300_000, "{sub_trace} + {tiles} + {fold}");
+    assert!(fold <= insured + 100_000, "{fold}");
+    let least = 50_000 + 1_600 * 2;
+    assert!(fold + sub_trace <= 2 * least + 140_000, "{fold} + {sub_trace}");
+}
+
 #[test]
 fn gas_is_as_recorded() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -238,29 +238,34 @@ library Arithmetic {
         return _scale(acc > 0 ? int256(root(uint256(acc))) : int256(0), pointer, lo, hi);
     }
 
-    function _bias(uint256 pointer) private pure returns (int256) {
-        return int64(uint64(_littleEndian(pointer, 8)));
+    function _bias(uint256 pointer) private pure returns (int256 bias) {
+        assembly ("memory-safe") {
+            // Eight bytes, turned round: neighbours, then pairs, then fours.
+            let x := shr(192, calldataload(pointer))
+            x := or(shl(8, and(x, 0x00ff00ff00ff00ff)), and(shr(8, x), 0x00ff00ff00ff00ff))
+            x := or(shl(16, and(x, 0x0000ffff0000ffff)), and(shr(16, x), 0x0000ffff0000ffff))
+            bias := signextend(7, or(shl(32, and(x, 0xffffffff)), shr(32, x)))
+        }
     }
 
     /// A shift that no legal record has is cut to 1 … 62.
     function _scale(int256 value, uint256 pointer, int256 lo, int256 hi) private pure returns (int256) {
+        int256 multiplier;
+        uint256 shift;
+        assembly ("memory-safe") {
+            let record := calldataload(pointer)
+            multiplier := or(byte(8, record), shl(8, byte(9, record)))
+            multiplier := or(multiplier, or(shl(16, byte(10, record)), shl(24, byte(11, record))))
+            shift := byte(12, record)
+        }
+        if (shift == 0) shift = 1;
+        if (shift > 62) shift = 62;
         unchecked {
-            int256 multiplier = int256(_littleEndian(pointer + 8, 4));
-            uint256 shift = _littleEndian(pointer + 12, 1);
-            if (shift == 0) shift = 1;
-            if (shift > 62) shift = 62;
             // An arithmetic shift right is the floor, for negative numbers too.
             value = (value * multiplier + int256(1 << (shift - 1))) >> shift;
         }
         if (value > hi) value = hi;
         if (value < lo) value = lo;
         return value;
-    }
-
-    function _littleEndian(uint256 pointer, uint256 count) private pure returns (uint256 value) {
-        assembly ("memory-safe") {
-            let word := calldataload(pointer)
-            for { let i := 0 } lt(i, count) { i := add(i, 1) } { value := or(value, shl(shl(3, i), byte(i, word))) }
-        }
     }
 }

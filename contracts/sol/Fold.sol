@@ -73,15 +73,19 @@ library Fold {
     }
 
     function coordinates(bytes calldata d, uint256 element) internal pure returns (Coordinates memory o) {
-        uint256 dim = d.u32(Descriptor.OUT + 12);
-        o.o3 = element % dim;
-        element /= dim;
-        dim = d.u32(Descriptor.OUT + 8);
-        o.o2 = element % dim;
-        element /= dim;
-        dim = d.u32(Descriptor.OUT + 4);
-        o.o1 = element % dim;
-        o.o0 = element / dim % d.u32(Descriptor.OUT);
+        uint256 dim0 = d.u32(Descriptor.OUT);
+        uint256 dim1 = d.u32(Descriptor.OUT + 4);
+        uint256 dim2 = d.u32(Descriptor.OUT + 8);
+        uint256 dim3 = d.u32(Descriptor.OUT + 12);
+        assembly ("memory-safe") {
+            // None of a sized operator's is 0.
+            mstore(add(o, 0x60), mod(element, dim3))
+            element := div(element, dim3)
+            mstore(add(o, 0x40), mod(element, dim2))
+            element := div(element, dim2)
+            mstore(add(o, 0x20), mod(element, dim1))
+            mstore(o, mod(div(element, dim1), dim0))
+        }
     }
 
     /// Sum of the four strides at `at` times the coordinates.

@@ -17,7 +17,7 @@ import {Tree} from "./Tree.sol";
 contract Game is Match {
     using Descriptor for bytes;
 
-    uint256 private constant PLAYED = (1 << Phase.WON) - 2;
+    uint256 private constant PLAYED = (1 << Phase.WON) - 2 | 1 << Phase.READY;
     uint256 private constant MAX_NODES = 64;
 
     constructor(IRegistry registry_, IReferee referee_, Parameters memory p) Match(registry_, referee_, p) {}
@@ -200,7 +200,30 @@ contract Game is Match {
         emit TilesRevealed(move.matchId, MatchWord.unwrap(next), tiles);
     }
 
-    /// NAME, and DATA_E before it: the first element that differs, proved at once if its fold is one segment (PROTOCOL 4.4).
+    /// NAME, and DATA_E before it: the nodes above the tiles that the next move opens (PROTOCOL 4.5).
+    function prepare(
+        Posted calldata posted,
+        uint64 number,
+        Footing calldata footing,
+        bytes32 list,
+        bytes32 node,
+        bytes calldata operator,
+        bytes calldata witness
+    ) external {
+        // The referee reads it.
+        witness;
+        Move memory move = _find(_claimId(posted), number);
+        bytes32 scope = operator.operatorLeaf();
+        bytes32 context = _context(scope, list, footing.rest);
+        _beginLive(move, footing.word, node, context, 1 << Phase.DATA_E | 1 << Phase.NAME);
+        bytes32 tops = _ask(move, _inputOf(posted, operator), 0)[0];
+        move.context = _context(scope, tops, footing.rest);
+        MatchWord next = _turn(move, move.word.withPhase(Phase.READY));
+        emit Prepared(move.matchId, MatchWord.unwrap(next), tops);
+    }
+
+    /// NAME, READY, and DATA_E before them: the first element that differs, proved at once if its fold is one segment
+    /// (PROTOCOL 4.4).
     function name(
         Posted calldata posted,
         uint64 number,
@@ -219,7 +242,7 @@ contract Game is Match {
         _checkPath(siblings);
         bytes32 node = Tree.climb(slot, Tree.tagged(Tree.LEAF, tile), siblings);
         bytes32 context = _context(operator.operatorLeaf(), list, footing.rest);
-        _beginLive(move, footing.word, node, context, 1 << Phase.DATA_E | 1 << Phase.NAME);
+        _beginLive(move, footing.word, node, context, 1 << Phase.DATA_E | 1 << Phase.NAME | 1 << Phase.READY);
         bytes32[4] memory answer = _ask(move, _inputOf(posted, operator), 0);
         uint8 phase = uint8(uint256(answer[0]));
         MatchWord next = move.word.withPhase(phase);
@@ -233,7 +256,7 @@ contract Game is Match {
             return;
         }
         next = _turn(move, next);
-        if (phase == Phase.WON) _won(move, posted.jobId, answer[3], list == 0, msg.sender);
+        if (phase == Phase.WON) _won(move, posted.jobId, answer[3], next.operators() == 1, msg.sender);
         else _lost(move, next, posted.executor);
     }
 

@@ -204,6 +204,7 @@ interface IGame {
     event SubTraced(bytes32 indexed matchId, uint256 word, bytes32[] roots);
     event OperatorPicked(bytes32 indexed matchId, uint256 word, uint32 position);
     event TilesRevealed(bytes32 indexed matchId, uint256 word, bytes tiles);
+    event Prepared(bytes32 indexed matchId, uint256 word, bytes32 list);
     event Named(bytes32 indexed matchId, uint256 word, uint32 element, int32 value);
     event Folded(bytes32 indexed matchId, uint256 word, bytes sums);
     event MatchWon(bytes32 indexed matchId, bytes32 claimId);
@@ -282,6 +283,16 @@ interface IGame {
         bytes32[] calldata rootPath
     ) external;
     function revealTiles(bytes32 claimId, uint64 number, Footing calldata footing, bytes calldata tiles) external;
+    /// @param witness as for `name`, but each opens one node of the operand's tree.
+    function prepare(
+        Posted calldata posted,
+        uint64 number,
+        Footing calldata footing,
+        bytes32 list,
+        bytes32 node,
+        bytes calldata operator,
+        bytes calldata witness
+    ) external;
     /// @param witness openings of a, b, params and third, packed (PROTOCOL 4.5).
     function name(
         Posted calldata posted,

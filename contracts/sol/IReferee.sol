@@ -30,6 +30,17 @@ interface IReferee {
         bytes calldata signature
     ) external view;
 
+    /// The digest of the nodes that are shown (PROTOCOL 4.5). Needs layers and input.
+    function prepare(
+        IGame.Posted calldata posted,
+        uint64 number,
+        IGame.Footing calldata footing,
+        bytes32 list,
+        bytes32 node,
+        bytes calldata operator,
+        bytes calldata witness
+    ) external view returns (bytes32 tops);
+
     /// PROTOCOL 4.4: WON, LOST or FOLD_E, the element that is named and its claimed value; the point is 0 unless the right
     /// value is known. Needs layers and input.
     function name(

@@ -24,6 +24,7 @@ library Phase {
     uint8 internal constant LOST = 12;
     uint8 internal constant RECLAIMED = 13;
     uint8 internal constant COMMITTED = 14;
+    uint8 internal constant READY = 16;
 }
 
 /// @notice Writers keep what they do not name; a value too wide for its field is cut to it.

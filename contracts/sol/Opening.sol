@@ -28,6 +28,12 @@ struct Operand {
     uint256 size;
 }
 
+/// The nodes above the tiles of a, b, params and third: of each its level, its index there and itself; zeros of what an
+/// operator does not read (PROTOCOL 4.5).
+struct Tops {
+    uint256[12] words;
+}
+
 /// Tiles that stand, to be read where they lie in the calldata.
 struct Tiles {
     /// Where the indices begin, be32 each, strictly increasing.
@@ -47,7 +53,8 @@ library Opening {
 
     uint256 internal constant MAX_TILES = 192;
     uint256 private constant HEADER_BYTES = 6;
-    uint8 private constant PARAMS_TYPE = 16;
+    /// Of a record.
+    uint256 internal constant RECORD_BYTES = 16;
 
     function operandA(bytes calldata d) internal pure returns (Operand memory) {
         uint256 size = Descriptor.sizeOf(d.aType());
@@ -65,8 +72,7 @@ library Opening {
     function operandParams(bytes calldata d) internal pure returns (Operand memory) {
         uint256 place = d.length - 32;
         if (d.hasThird() && d.thirdKind() == Descriptor.KIND_CONSTANT) place -= 32;
-        uint256 size = Descriptor.sizeOf(PARAMS_TYPE);
-        return Operand(Descriptor.KIND_CONSTANT, d.u32(20), 0, 0, d.rootAt(place), d.u8(11), size);
+        return Operand(Descriptor.KIND_CONSTANT, d.u32(20), 0, 0, d.rootAt(place), d.u8(11), RECORD_BYTES);
     }
 
     /// The table or the divisor, of an operator that has one.
@@ -95,12 +101,66 @@ library Opening {
         if (!exact) revert IGame.WrongLength();
     }
 
-    /// The tiles of the opening at `place`: be8(indices) | be16(bytes of tiles) | be16(proof) | be8(root path), and what they count.
-    function open(Scene memory scene, Operand memory operand, uint256 place) internal pure returns (Tiles memory tiles) {
-        bytes calldata indices;
-        bytes calldata data;
-        bytes32[] calldata proof;
-        bytes32[] calldata path;
+    /// The tiles of the opening at `place`, which stand under the operand's root.
+    function open(Scene memory scene, Operand memory operand, uint256 place) internal pure returns (Tiles memory) {
+        (bytes calldata indices, bytes calldata data, bytes32[] calldata proof, bytes32[] calldata path) = _at(place);
+        _count(indices, data);
+        (bool ok, bytes32 root) = Tree.rootOfMany(operand.depth, indices, data, proof);
+        if (!ok || !_committed(scene, operand, root, path)) revert IGame.BadOpening();
+        return _tiles(indices, data, operand.size);
+    }
+
+    /// The tiles of the opening at `place`, of elements of `size` bytes. The node that they lead to becomes the one of operand `which`.
+    function openUnder(Tops memory tops, uint256 which, uint256 size, uint256 place)
+        internal
+        pure
+        returns (Tiles memory)
+    {
+        (bytes calldata indices, bytes calldata data, bytes32[] calldata proof, bytes32[] calldata path) = _at(place);
+        _count(indices, data);
+        (bool ok, uint256 level, uint256 index, bytes32 node) = Tree.nodeOfMany(indices, data, proof);
+        if (!ok || path.length != 0) revert IGame.BadOpening();
+        _note(tops, which, level, index, node);
+        return _tiles(indices, data, size);
+    }
+
+    /// The opening at `place` is of one node under the operand's root, which becomes the one of operand `which`.
+    function openTop(Scene memory scene, Operand memory operand, Tops memory tops, uint256 which, uint256 place)
+        internal
+        pure
+    {
+        (bytes calldata indices, bytes calldata data, bytes32[] calldata proof, bytes32[] calldata path) = _at(place);
+        if (indices.length != 4 || data.length != 32) revert IGame.WrongCount();
+        uint256 index = uint32(bytes4(indices));
+        if (proof.length > operand.depth || !Tree.leads(proof.length, index, proof)) revert IGame.BadOpening();
+        bytes32 node = bytes32(data);
+        if (!_committed(scene, operand, Tree.climb(index, node, proof), path)) revert IGame.BadOpening();
+        _note(tops, which, operand.depth - proof.length, index, node);
+    }
+
+    /// keccak of all words.
+    function digest(Tops memory tops) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            hash := keccak256(mload(tops), 384)
+        }
+    }
+
+    function _note(Tops memory tops, uint256 which, uint256 level, uint256 index, bytes32 node) private pure {
+        uint256 word = which * 3;
+        (tops.words[word], tops.words[word + 1], tops.words[word + 2]) = (level, index, uint256(node));
+    }
+
+    /// What lies at `place`: be8(indices) | be16(bytes of tiles) | be16(proof) | be8(root path), and what they count.
+    function _at(uint256 place)
+        private
+        pure
+        returns (
+            bytes calldata indices,
+            bytes calldata data,
+            bytes32[] calldata proof,
+            bytes32[] calldata path
+        )
+    {
         assembly ("memory-safe") {
             let header := shr(208, calldataload(place))
             indices.offset := add(place, HEADER_BYTES)
@@ -112,16 +172,25 @@ library Opening {
             path.offset := add(proof.offset, shl(5, proof.length))
             path.length := and(header, 0xff)
         }
-        uint256 count = indices.length / 4;
-        if (data.length != count * Tree.TILE_BYTES || count == 0 || count > MAX_TILES) revert IGame.WrongCount();
-        (bool ok, bytes32 root) = Tree.rootOfMany(operand.depth, indices, data, proof);
-        if (!ok || !_committed(scene, operand, root, path)) revert IGame.BadOpening();
+    }
+
+    /// Refuses other numbers of tiles than there are indices, and than may be opened.
+    function _count(bytes calldata indices, bytes calldata data) private pure {
+        unchecked {
+            // Of no bytes, nothing is below the limit.
+            if (data.length != indices.length << 5 || data.length - 1 >= MAX_TILES * Tree.TILE_BYTES) {
+                revert IGame.WrongCount();
+            }
+        }
+    }
+
+    function _tiles(bytes calldata indices, bytes calldata data, uint256 size) private pure returns (Tiles memory tiles) {
         assembly ("memory-safe") {
             mstore(tiles, indices.offset)
             mstore(add(tiles, 0x40), data.offset)
         }
-        tiles.count = count;
-        tiles.size = operand.size;
+        tiles.count = indices.length / 4;
+        tiles.size = size;
     }
 
     /// Whether there is nothing in the opening at `place`.

@@ -34,6 +34,19 @@ contract Referee is IReferee {
         if (!Signature.isBy(posted.executor, digest, signature)) revert IGame.BadSignature();
     }
 
+    function prepare(
+        IGame.Posted calldata posted,
+        uint64,
+        IGame.Footing calldata footing,
+        bytes32 list,
+        bytes32,
+        bytes calldata operator,
+        bytes calldata witness
+    ) external pure returns (bytes32) {
+        if (operator.terms() > operator.split()) revert IGame.WitnessExtra();
+        return Step.prepare(_scene(posted, MatchWord.wrap(footing.word), list, _context()), operator, witness);
+    }
+
     function name(
         IGame.Posted calldata posted,
         uint64,
@@ -60,7 +73,9 @@ contract Referee is IReferee {
             if (witness.length != 0) revert IGame.WitnessExtra();
             return (Phase.FOLD_E, e, value, 0);
         }
-        int256 right = Step.element(_scene(posted, word, list, _context()), operator, e, witness);
+        int256 right = word.phase() == Phase.READY
+            ? Step.prepared(list, operator, e, witness)
+            : Step.element(_scene(posted, word, list, _context()), operator, e, witness);
         if (right == value) return (Phase.LOST, e, value, 0);
         return (Phase.WON, e, value, _point(operator, word.place(), e, right, tile));
     }

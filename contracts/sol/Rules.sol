@@ -10,7 +10,7 @@ import {Tree} from "./Tree.sol";
 abstract contract Rules is IGame {
     uint256 private constant ANSWER_GAS = 50_000;
     uint256 private constant ANSWER_GAS_A_NODE = 1_600;
-    /// What the answers that are no reveals may take: the sub-trace, the tiles, the partial sums.
+    /// What the answers that are no reveals take together: a sub-trace of 32 roots, the tiles, 256 partial values.
     uint256 private constant OTHER_ANSWERS_GAS = 300_000;
     uint256 private constant OTHER_MOVES = 8;
 

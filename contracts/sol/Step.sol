@@ -5,12 +5,13 @@ import {Descriptor} from "./Descriptor.sol";
 import {Finalise} from "./Finalise.sol";
 import {Fold} from "./Fold.sol";
 import {IGame} from "./IGame.sol";
-import {Opening, Scene, Tiles} from "./Opening.sol";
+import {Opening, Scene, Tiles, Tops} from "./Opening.sol";
 
 /// @title One element, or one segment of it, recomputed from opened tiles (PROTOCOL 4.5).
 /// @notice Operator bytes `d` are those of a sized operator.
 library Step {
     using Descriptor for bytes;
+    using Opening for Tops;
 
     /// The right value of output element `e`.
     function element(Scene memory scene, bytes calldata d, uint256 e, bytes calldata witness)
@@ -22,7 +23,42 @@ library Step {
         Opening.split(witness, openings, 4);
         (Tiles memory a, Tiles memory b) = _operands(scene, d, openings);
         (Tiles memory params, Tiles memory third) = _ending(scene, d, openings[2], openings[3]);
-        return Finalise.element(d, e, Fold.accumulate(d, e, 0, d.terms(), a, b), params, third);
+        return _whole(d, e, a, b, params, third);
+    }
+
+    /// The digest of the nodes above the tiles that recomputing an element opens.
+    function prepare(Scene memory scene, bytes calldata d, bytes calldata witness) internal pure returns (bytes32) {
+        uint256[4] memory openings;
+        Opening.split(witness, openings, 4);
+        Tops memory tops;
+        Opening.openTop(scene, Opening.operandA(d), tops, 0, openings[0]);
+        if (d.bType() != 0) Opening.openTop(scene, Opening.operandB(d), tops, 1, openings[1]);
+        else _nothing(openings[1]);
+        Opening.openTop(scene, Opening.operandParams(d), tops, 2, openings[2]);
+        if (d.hasThird()) Opening.openTop(scene, Opening.operandThird(d), tops, 3, openings[3]);
+        else _nothing(openings[3]);
+        return tops.digest();
+    }
+
+    /// The right value of output element `e`, from tiles under the nodes whose digest is `list`.
+    function prepared(bytes32 list, bytes calldata d, uint256 e, bytes calldata witness)
+        internal
+        pure
+        returns (int256)
+    {
+        uint256[4] memory openings;
+        Opening.split(witness, openings, 4);
+        Tops memory tops;
+        Tiles memory b;
+        Tiles memory third;
+        Tiles memory a = Opening.openUnder(tops, 0, Descriptor.sizeOf(d.aType()), openings[0]);
+        if (d.bType() != 0) b = Opening.openUnder(tops, 1, Descriptor.sizeOf(d.bType()), openings[1]);
+        else _nothing(openings[1]);
+        Tiles memory params = Opening.openUnder(tops, 2, Opening.RECORD_BYTES, openings[2]);
+        if (d.hasThird()) third = Opening.openUnder(tops, 3, Descriptor.sizeOf(d.thirdType()), openings[3]);
+        else _nothing(openings[3]);
+        if (tops.digest() != list) revert IGame.BadOpening();
+        return _whole(d, e, a, b, params, third);
     }
 
     /// The right partial value of segment `index` of `e`.
@@ -33,7 +69,8 @@ library Step {
     {
         uint256[4] memory openings;
         Opening.split(witness, openings, 4);
-        if (!Opening.isEmpty(openings[2]) || !Opening.isEmpty(openings[3])) revert IGame.WitnessExtra();
+        _nothing(openings[2]);
+        _nothing(openings[3]);
         (Tiles memory a, Tiles memory b) = _operands(scene, d, openings);
         uint256 from = index * d.split();
         uint256 to = from + d.split();
@@ -57,6 +94,17 @@ library Step {
         return Finalise.element(d, e, acc, records, other);
     }
 
+    function _whole(
+        bytes calldata d,
+        uint256 e,
+        Tiles memory a,
+        Tiles memory b,
+        Tiles memory params,
+        Tiles memory third
+    ) private pure returns (int256) {
+        return Finalise.element(d, e, Fold.accumulate(d, e, 0, d.terms(), a, b), params, third);
+    }
+
     function _operands(Scene memory scene, bytes calldata d, uint256[4] memory openings)
         private
         pure
@@ -64,7 +112,7 @@ library Step {
     {
         a = Opening.open(scene, Opening.operandA(d), openings[0]);
         if (d.bType() != 0) b = Opening.open(scene, Opening.operandB(d), openings[1]);
-        else if (!Opening.isEmpty(openings[1])) revert IGame.WitnessExtra();
+        else _nothing(openings[1]);
     }
 
     /// What finalising reads: the records, and the table or the divisor.
@@ -75,7 +123,12 @@ library Step {
     {
         records = Opening.open(scene, Opening.operandParams(d), params);
         if (d.hasThird()) other = Opening.open(scene, Opening.operandThird(d), third);
-        else if (!Opening.isEmpty(third)) revert IGame.WitnessExtra();
+        else _nothing(third);
+    }
+
+    /// Refuses an opening of what is not read.
+    function _nothing(uint256 place) private pure {
+        if (!Opening.isEmpty(place)) revert IGame.WitnessExtra();
     }
 
     /// Joins the partial values of an element's segments, each below 2^62 in magnitude.
@@ -84,7 +137,10 @@ library Step {
         if (greatest) acc = type(int256).min;
         unchecked {
             for (uint256 i; i < sums.length; i += 8) {
-                int256 sum = int64(uint64(bytes8(sums[i:i + 8])));
+                int256 sum;
+                assembly ("memory-safe") {
+                    sum := sar(192, calldataload(add(sums.offset, i)))
+                }
                 if (sum >= 1 << 62 || sum <= -1 << 62) revert IGame.OutOfRange();
                 if (!greatest) acc += sum;
                 else if (sum > acc) acc = sum;

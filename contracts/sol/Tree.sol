@@ -15,6 +15,10 @@ library Tree {
     uint8 internal constant LAYER = 6;
     uint8 internal constant STATEMENT = 7;
 
+    /// Eight words of 32 bits: ones, and 0 to 7.
+    uint256 private constant INDEX_ONES = 0x0000000100000001000000010000000100000001000000010000000100000001;
+    uint256 private constant INDEX_STEPS = 0x0000000000000001000000020000000300000004000000050000000600000007;
+
     /// keccak(domain | data).
     function tagged(uint8 domain, bytes calldata data) internal pure returns (bytes32 hash) {
         assembly ("memory-safe") {
@@ -155,19 +159,35 @@ library Tree {
 
     /// The node that `leaf` at `index` leads to, by the siblings from the leaf upwards.
     function climb(uint256 index, bytes32 leaf, bytes32[] calldata path) internal pure returns (bytes32 node) {
+        node = leaf;
         assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            mstore8(buffer, 1)
-            let end := add(path.offset, shl(5, path.length))
-            for { let cursor := path.offset } lt(cursor, end) { cursor := add(cursor, 32) } {
-                // An odd index puts the node on the right, its sibling on the left.
-                let odd := shl(5, and(index, 1))
-                mstore(add(add(buffer, 1), odd), leaf)
-                mstore(sub(add(buffer, 33), odd), calldataload(cursor))
-                leaf := keccak256(buffer, 65)
+            let next := path.offset
+            let end := add(next, shl(5, path.length))
+            // A pair of nodes at a multiple of 64: which side one is on is bit 5 of its address. Before it stands the domain.
+            let pair := and(add(mload(0x40), 95), not(63))
+            let from := sub(pair, 1)
+            mstore8(from, 1)
+            // An odd index puts the node on the right, its sibling on the left.
+            index := shl(5, index)
+            if and(sub(end, next), 32) {
+                let at := or(pair, and(index, 32))
+                mstore(at, node)
+                mstore(xor(at, 32), calldataload(next))
+                node := keccak256(from, 65)
+                next := add(next, 32)
                 index := shr(1, index)
             }
-            node := leaf
+            // Two levels at a time.
+            for {} lt(next, end) { next := add(next, 64) } {
+                let at := or(pair, and(index, 32))
+                mstore(at, node)
+                mstore(xor(at, 32), calldataload(next))
+                at := or(pair, and(shr(1, index), 32))
+                mstore(at, keccak256(from, 65))
+                mstore(xor(at, 32), calldataload(add(next, 32)))
+                node := keccak256(from, 65)
+                index := shr(2, index)
+            }
         }
     }
 
@@ -186,44 +206,139 @@ library Tree {
     }
 
     /// The root under which `tiles` (128 bytes each, at least one) stand at `indices` (be32 each, as many, strictly
-    /// increasing), if `ok`. `proof` is consumed from the leaves up, left to right in each level: a known node whose
-    /// sibling is known takes nothing, any other takes the next proof node as its sibling; all are used.
+    /// increasing) in a tree of `depth` levels, if `ok`; `proof` as in `nodeOfMany`.
     function rootOfMany(uint256 depth, bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
         internal
         pure
         returns (bool ok, bytes32 root)
     {
+        uint256 level;
+        uint256 index;
+        (ok, level, index, root) = nodeOfMany(indices, tiles, proof);
+        ok = ok && level == depth && index == 0 && depth <= MAX_DEPTH;
+    }
+
+    /// The node above all `tiles` (128 bytes each, at least one, at most 255) that `proof` leads to, its level (the leaves' is
+    /// 0) and its index there, if `ok`. The tiles stand at `indices` (be32 each, as many, strictly increasing). `proof` is
+    /// consumed from the leaves up, left to right in each level: a known node whose sibling is known takes nothing, any
+    /// other takes the next proof node as its sibling; all are used.
+    function nodeOfMany(bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
+        internal
+        pure
+        returns (bool ok, uint256 level, uint256 index, bytes32 node)
+    {
         assert(tiles.length != 0 && tiles.length == indices.length * 32 && tiles.length % TILE_BYTES == 0);
-        if (depth > MAX_DEPTH) return (false, 0);
+        uint256 nodes = _leaves(tiles);
+        uint256 next;
+        assembly ("memory-safe") {
+            index := shr(224, calldataload(indices.offset))
+            next := proof.offset
+        }
+        if (_isRun(indices, index)) {
+            // All that is under one node.
+            assembly ("memory-safe") {
+                ok := 1
+                // As in `foldUp`.
+                for { let size := shl(3, indices.length) } gt(size, 32) {} {
+                    size := shr(1, size)
+                    let last := add(nodes, size)
+                    let from := sub(nodes, 1)
+                    for { let to := nodes } lt(to, last) { to := add(to, 32) } {
+                        mstore8(from, 1)
+                        mstore(to, keccak256(from, 65))
+                        from := add(from, 64)
+                    }
+                    level := add(level, 1)
+                    index := shr(1, index)
+                }
+                node := mload(nodes)
+            }
+        } else {
+            (ok, level, index, node, next) = _join(indices, nodes, next);
+        }
+        bytes32[] calldata path = proof;
+        assembly ("memory-safe") {
+            path.length := sub(path.length, shr(5, sub(next, path.offset)))
+            path.offset := next
+        }
+        // Where siblings were read past the proof, there is no way up.
+        if (!ok || path.length > proof.length) return (false, 0, 0, 0);
+        // Then it is a path.
+        node = climb(index, node, path);
+        unchecked {
+            (level, index) = (level + path.length, index >> path.length);
+        }
+    }
+
+    /// Puts the leaves of whole `tiles` into free memory, with a byte to spare before them.
+    function _leaves(bytes calldata tiles) private pure returns (uint256 nodes) {
         assembly ("memory-safe") {
             let buffer := mload(0x40)
-            // Pairs of words (index, digest); each level replaces the one below it.
-            let nodes := add(buffer, 160)
+            nodes := add(buffer, 160)
+            mstore8(buffer, 0)
+            let to := nodes
+            let end := add(tiles.offset, tiles.length)
+            for { let from := tiles.offset } lt(from, end) { from := add(from, 128) } {
+                calldatacopy(add(buffer, 1), from, 128)
+                mstore(to, keccak256(buffer, 129))
+                to := add(to, 32)
+            }
+        }
+    }
+
+    /// Whether `indices`, of which `first` is the first, are 2^k neighbours under one node k levels above them.
+    function _isRun(bytes calldata indices, uint256 first) private pure returns (bool run) {
+        assembly ("memory-safe") {
+            let count := shr(2, indices.length)
+            if iszero(and(or(count, first), sub(count, 1))) {
+                // Eight indices to a word, none beyond 32 bits.
+                let expected := add(mul(first, INDEX_ONES), INDEX_STEPS)
+                switch lt(count, 8)
+                case 1 { run := iszero(shr(sub(256, shl(5, count)), xor(expected, calldataload(indices.offset)))) }
+                default {
+                    run := 1
+                    let end := add(indices.offset, indices.length)
+                    for { let cursor := indices.offset } lt(cursor, end) { cursor := add(cursor, 32) } {
+                        run := and(run, eq(expected, calldataload(cursor)))
+                        expected := add(expected, shl(3, INDEX_ONES))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Joins the leaves in memory at `leaves`, which stand at `indices`, level by level until there is one node above all; siblings
+    /// are read from calldata at `next` on.
+    function _join(bytes calldata indices, uint256 leaves, uint256 next)
+        private
+        pure
+        returns (bool ok, uint256 level, uint256 index, bytes32 node, uint256 rest)
+    {
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            // Pairs of words (index, digest), behind the leaves; each level replaces the one below it.
+            let nodes := add(leaves, shl(3, indices.length))
             let end := nodes
             ok := 1
-            mstore8(buffer, 0)
             {
                 let previous := not(0)
-                let tile := tiles.offset
                 let last := add(indices.offset, indices.length)
                 for { let cursor := indices.offset } lt(cursor, last) { cursor := add(cursor, 4) } {
-                    let index := shr(224, calldataload(cursor))
-                    ok := and(ok, and(sgt(index, previous), iszero(shr(depth, index))))
+                    index := shr(224, calldataload(cursor))
+                    ok := and(ok, sgt(index, previous))
                     previous := index
-                    calldatacopy(add(buffer, 1), tile, 128)
-                    tile := add(tile, 128)
                     mstore(end, index)
-                    mstore(add(end, 32), keccak256(buffer, 129))
+                    mstore(add(end, 32), mload(leaves))
+                    leaves := add(leaves, 32)
                     end := add(end, 64)
                 }
             }
             mstore8(buffer, 1)
-            let next := proof.offset
-            // While there is more than one known node in a level.
-            for {} and(iszero(iszero(depth)), gt(sub(end, nodes), 64)) { depth := sub(depth, 1) } {
+            // Different indices of 32 bits become one within 32 levels.
+            for {} and(ok, gt(sub(end, nodes), 64)) { level := add(level, 1) } {
                 let to := nodes
                 for { let from := nodes } lt(from, end) {} {
-                    let index := mload(from)
+                    index := mload(from)
                     let odd := shl(5, and(index, 1))
                     mstore(add(add(buffer, 1), odd), mload(add(from, 32)))
                     from := add(from, 64)
@@ -233,7 +348,7 @@ library Tree {
                         from := add(from, 64)
                     }
                     default {
-                        // Reading past the proof is harmless: `next` then passes its end and never equals it again.
+                        // Past the proof too: then it is refused in the end.
                         mstore(sub(add(buffer, 33), odd), calldataload(next))
                         next := add(next, 32)
                     }
@@ -243,18 +358,9 @@ library Tree {
                 }
                 end := to
             }
-            // Then it is a path.
-            let index := mload(nodes)
-            root := mload(add(nodes, 32))
-            for {} depth { depth := sub(depth, 1) } {
-                let odd := shl(5, and(index, 1))
-                mstore(add(add(buffer, 1), odd), root)
-                mstore(sub(add(buffer, 33), odd), calldataload(next))
-                root := keccak256(buffer, 65)
-                next := add(next, 32)
-                index := shr(1, index)
-            }
-            ok := and(ok, eq(next, add(proof.offset, shl(5, proof.length))))
+            index := mload(nodes)
+            node := mload(add(nodes, 32))
+            rest := next
         }
     }
 }

@@ -3,12 +3,12 @@
 
 use narrows_bisection::game::ids;
 use narrows_bisection::players::true_sums;
-use narrows_bisection::referee::{Descriptor, View, combine, settle_fold, step};
+use narrows_bisection::referee::{Descriptor, View, combine, prepare, prepared_step, settle_fold, step};
 use narrows_bisection::refute::{point, refutation};
 use narrows_bisection::signature::sign;
 use narrows_bisection::{
-    Account, Call, ClaimId, ClaimedNodes, JobId, MatchState, Phase, Posted, Refusal, Trace, WitnessSource,
-    open_record,
+    Account, Call, ClaimId, ClaimedNodes, JobId, MatchState, Phase, Posted, Refusal, Trace, Witness,
+    WitnessSource, open_record,
 };
 use narrows_commitment::{Digest, TensorRoot, keccak};
 use narrows_contracts::{Chain as _, ChainError, EmbeddedChain};
@@ -150,7 +150,43 @@ impl<'a> Case<'a> {
         tile[at] ^= 1;
         if element.is_multiple_of(SAMPLE) {
             assert_eq!(ask(&tile)[0][31], Phase::Lost as u8);
+            tile[at] ^= 1;
+            self.judge_prepared(element, expected, &tile, &witness, right);
         }
+    }
+
+    /// The same in two moves: the nodes above the tiles of `witness`, then its tiles. `tile` claims another value.
+    fn judge_prepared(&self, element: u64, expected: i64, tile: &[u8], witness: &Witness, right: Digest) {
+        let (above, below) = witness.halves();
+        let named = self.state(Phase::Name, element, self.descriptor.output_tiles() as u32);
+        let call = Call::Prepare {
+            posted: self.posted,
+            number: 0,
+            footing: named.seated(),
+            list: self.list,
+            node: Digest::default(),
+            operator: self.program.operator_bytes(self.index),
+            witness: Box::new(above.clone()),
+        };
+        let list = Digest(self.ask(&call, Digest::default()).expect("nodes that open")[0]);
+        assert_eq!(prepare(&self.view(), &self.descriptor, &above), Ok(list), "the same nodes");
+        let rust = prepared_step(list, &self.descriptor, element, &below);
+        assert_eq!(rust, Ok(expected), "Rust referee = the trace, prepared");
+        let call = Call::Name {
+            posted: self.posted,
+            number: 0,
+            footing: self.state(Phase::Ready, element, self.descriptor.output_tiles() as u32).seated(),
+            list,
+            tile: tile.to_vec(),
+            slot: 0,
+            siblings: vec![],
+            element: named.element,
+            operator: self.program.operator_bytes(self.index),
+            witness: Box::new(below),
+        };
+        let answer = self.ask(&call, Digest::default()).expect("a step");
+        assert_eq!(answer[0][31], Phase::Won as u8);
+        assert_eq!(Digest(answer[3]), right, "Solidity = the trace, prepared");
     }
 
     /// An element of several segments: both referees recompute each, and what all of them lead to.

@@ -63,6 +63,10 @@ impl Game {
                 let state = tiled(footing, tiles).map(|node| state_hash(footing.word, node, footing.rest));
                 carried(*claim, number, state)
             }
+            Call::Prepare { posted, number, footing, list, node, operator, .. } => {
+                let state = seated(footing, *node, operator_leaf(operator), *list, sender);
+                carried(of(posted), number, Ok(state))
+            }
             Call::Name { posted, number, footing, list, tile, slot, siblings, operator, .. } => {
                 let node = climbed((*slot).into(), tagged(Domain::Tile, &[tile]), siblings);
                 let scope = operator_leaf(operator);

@@ -151,8 +151,8 @@ impl Game {
         match state.phase {
             Phase::Won => {
                 events.push(Event::MatchWon { match_id: id, claim: this.claim });
-                // What the evidence of NAME hangs on: the claim's roots, and the sub-trace if there is one.
-                let by_roots = matches!(call, Call::Name { .. }) && state.list == Digest::default();
+                // What a name's evidence hangs on: the claim's roots, and the sub-trace if there is one.
+                let by_roots = matches!(call, Call::Name { .. }) && state.operators == 1;
                 let reward = right.map_or(Reward::To(this.seated.challenger), Reward::At);
                 events.push(self.end_claim(this.claim, now, by_roots, reward));
             }

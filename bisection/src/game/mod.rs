@@ -137,6 +137,7 @@ impl Game {
             | Call::SubTrace { .. }
             | Call::PickOperator { .. }
             | Call::RevealTiles { .. }
+            | Call::Prepare { .. }
             | Call::Name { .. }
             | Call::Fold { .. }
             | Call::Segment { .. }

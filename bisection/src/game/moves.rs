@@ -38,7 +38,7 @@ pub(super) struct Rule {
 
 /// The row of `call`; no phase at all for a call that is no move.
 pub(super) fn rule(call: &Call) -> Rule {
-    use Phase::{DataE, FoldE, LayerC, LayerE, Name, Seg, SubC, SubE, TileC, TileE};
+    use Phase::{DataE, FoldE, LayerC, LayerE, Name, Ready, Seg, SubC, SubE, TileC, TileE};
     let executor = |signature: &[u8]| match signature {
         [] => By::ExecutorUnsigned,
         _ => By::ExecutorSigned,
@@ -52,11 +52,12 @@ pub(super) fn rule(call: &Call) -> Rule {
         Call::SubTrace { signature, .. } => row(&[SubE], executor(signature), true),
         Call::PickOperator { .. } => row(&[SubC], By::Challenger, false),
         Call::RevealTiles { .. } => row(&[DataE], By::Anyone, true),
-        Call::Name { .. } => last(&[Name, DataE], By::Challenger, false),
+        Call::Prepare { .. } => last(&[Name, DataE], By::Challenger, false),
+        Call::Name { .. } => last(&[Name, DataE, Ready], By::Challenger, false),
         Call::Fold { signature, .. } => last(&[FoldE], executor(signature), true),
         Call::Segment { .. } => last(&[Seg], By::Challenger, false),
         Call::Timeout { .. } => {
-            let phases = &[LayerE, LayerC, SubE, SubC, TileE, TileC, DataE, Name, FoldE, Seg];
+            let phases = &[LayerE, LayerC, SubE, SubC, TileE, TileC, DataE, Name, FoldE, Seg, Ready];
             Rule { ends_turn: true, ..last(phases, By::Anyone, false) }
         }
         _ => row(&[], By::Anyone, false),
@@ -114,6 +115,7 @@ impl Table<'_> {
                 self.pick_operator(*position, &entry, *root, root_path)
             }
             Call::RevealTiles { tiles, .. } => self.reveal_tiles(tiles),
+            Call::Prepare { operator, witness, .. } => self.prepare(operator, witness),
             Call::Name { tile, slot, siblings, element, operator, witness, .. } => {
                 self.name(tile, *slot, siblings, *element, operator, witness)
             }
@@ -246,7 +248,18 @@ impl Table<'_> {
         Next::shown(next, event)
     }
 
-    /// NAME, and DATA_E before it: the first element that differs, proved at once if its fold is one segment.
+    /// NAME, and DATA_E before it: the nodes above the tiles that the next move opens.
+    fn prepare(&self, operator: &[u8], witness: &Witness) -> Judged {
+        let operator = the_operator(operator);
+        if operator.terms() > operator.split() {
+            return Err(Refusal::WitnessExtra);
+        }
+        let list = referee::prepare(&self.view(), &operator, witness)?;
+        let next = MatchState { phase: Phase::Ready, list, ..self.state };
+        Next::shown(next, Event::Prepared { match_id: self.id, word: next.word(), list })
+    }
+
+    /// NAME, READY, and DATA_E before them: the first element that differs, proved at once if its fold is one segment.
     fn name(
         &self,
         tile: &[u8],
@@ -280,7 +293,10 @@ impl Table<'_> {
             return Ok(Next::verdict(Phase::Won, at));
         }
         if operator.terms() <= operator.split() {
-            let right = referee::step(&self.view(), &operator, e, None, witness)?;
+            let right = match self.state.phase {
+                Phase::Ready => referee::prepared_step(self.state.list, &operator, e, witness)?,
+                _ => referee::step(&self.view(), &operator, e, None, witness)?,
+            };
             if right == value {
                 return Ok(Next::verdict(Phase::Lost, at));
             }

@@ -8,7 +8,7 @@ use crate::{Parameters, Wei};
 /// Gas that one answer takes: this, and so much for each of 2^b nodes.
 const ANSWER_GAS: u64 = 50_000;
 const NODE_GAS: u64 = 1_600;
-/// Gas of the executor's answers that are no reveals.
+/// Gas of the executor's answers that are no reveals: a sub-trace of 32 roots, the tiles, 256 partial values.
 const OTHER_GAS: u128 = 300_000;
 
 /// A program as the registry keeps it.

@@ -8,6 +8,9 @@ use crate::{Call, Phase, Trace, Witness, WitnessSource};
 use super::executor::true_sums;
 use super::follower::{Follower, bits, whole_layer};
 
+/// Bytes of the largest witness that is sent in one move: with more, the move's bytes alone cost over 150,000 gas.
+pub const MOST_AT_ONCE: usize = 2_680;
+
 /// How a challenger chooses among what is shown: an index, or `None` to stay silent.
 pub trait Choice {
     /// Which of the claimed `nodes`, beside one's `own`.
@@ -18,6 +21,10 @@ pub trait Choice {
     fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)>;
     /// Which partial value, beside one's own.
     fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize>;
+    /// Whether to show the nodes above the tiles of a step in a move of their own.
+    fn prepares(&mut self, witness: &Witness) -> bool {
+        witness.bytes() > MOST_AT_ONCE
+    }
 }
 
 /// The honest choice: the first that differs.
@@ -71,7 +78,7 @@ impl<C: Choice> Challenger<'_, C> {
             Phase::LayerE | Phase::LayerC => self.pick_layer(follower),
             Phase::SubC => self.pick_operator(follower),
             Phase::TileC => self.pick_tile(follower),
-            Phase::Name => self.name(follower),
+            Phase::Name | Phase::Ready => self.name(follower),
             Phase::Seg => self.segment(follower),
             _ => None,
         }
@@ -161,6 +168,7 @@ impl<C: Choice> Challenger<'_, C> {
         })
     }
 
+    /// The name of an element, or what prepares it.
     fn name(&mut self, follower: &Follower) -> Option<Call> {
         let state = follower.state();
         let index = follower.operator()?;
@@ -174,8 +182,22 @@ impl<C: Choice> Challenger<'_, C> {
         let tile = tiles.get(slot)?;
         let element = (u64::from(first) + slot as u64) * (TILE_BYTES / size) as u64 + in_tile as u64;
         let whole = element < operator.elements() && operator.terms() <= u64::from(operator.split);
-        let witness =
+        let mut witness =
             if whole { self.source(follower).witness(index, element, None) } else { Witness::default() };
+        if state.phase == Phase::Ready {
+            // The tiles under the nodes that were shown; if it shows other tiles, they are refused.
+            witness = witness.halves().1;
+        } else if whole && self.choice.prepares(&witness) {
+            return Some(Call::Prepare {
+                posted: *follower.posted(),
+                number: follower.number(),
+                footing: state.seated(),
+                list: state.list,
+                node: state.node,
+                operator: self.program.operator_bytes(index),
+                witness: Box::new(witness.halves().0),
+            });
+        }
         // What lies beyond the tensor is padding.
         let leaf = |slot: usize| tiles.get(slot).map_or_else(|| padding(0), tile_leaf);
         let under = Tree::new((0..1 << state.remaining).map(leaf).collect());

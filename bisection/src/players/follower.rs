@@ -26,8 +26,9 @@ pub struct Shown {
 
 /// One match, followed from its opening on: the state of it, and what was shown.
 ///
-/// It trusts the chain with times and clocks only. Everything else in a state follows from what was shown; an event that
-/// says otherwise is no event of this match, and from then on the follower is lost: see [`Follower::is_lost`].
+/// It trusts the chain with times and clocks, and with the digest of what a preparation showed. Everything else in a state
+/// follows from what was shown; an event that says otherwise is no event of this match, and from then on the follower is
+/// lost: see [`Follower::is_lost`].
 #[derive(Debug, Clone)]
 pub struct Follower {
     id: MatchId,
@@ -88,6 +89,7 @@ impl Follower {
             | Event::SubTraced { match_id, word, .. }
             | Event::OperatorPicked { match_id, word, .. }
             | Event::TilesRevealed { match_id, word, .. }
+            | Event::Prepared { match_id, word, .. }
             | Event::Named { match_id, word, .. }
             | Event::Folded { match_id, word, .. } => (*match_id, Some(*word)),
             Event::MatchWon { match_id, .. }
@@ -146,6 +148,11 @@ impl Follower {
             (Phase::DataE, Event::TilesRevealed { tiles, .. }) if is_whole(tiles, &now) => {
                 self.shown.tiles.clone_from(tiles);
                 Some(MatchState { phase: Phase::Name, ..answered })
+            }
+            (Phase::DataE | Phase::Name, Event::Prepared { list, .. }) => {
+                let operator = program.operators().get(now.place as usize)?;
+                let whole = operator.terms() <= u64::from(operator.split);
+                whole.then_some(MatchState { phase: Phase::Ready, list: *list, ..now })
             }
             (Phase::DataE | Phase::Name, Event::Named { element, value, .. }) => {
                 let size = program.operators().get(now.place as usize)?.dtype.bytes();
@@ -260,7 +267,7 @@ impl Follower {
             MatchState { remaining: 0, position, ..end }
         };
         match before.phase {
-            Phase::DataE | Phase::Name if before.remaining <= 2 => {
+            Phase::DataE | Phase::Name | Phase::Ready if before.remaining <= 2 => {
                 let slots = (0..1u32 << before.remaining).map(named);
                 std::iter::once(end).chain(slots).collect()
             }
@@ -342,7 +349,13 @@ impl Follower {
     pub fn operator(&self) -> Option<OperatorIndex> {
         let known = matches!(
             self.state.phase,
-            Phase::TileE | Phase::TileC | Phase::DataE | Phase::Name | Phase::FoldE | Phase::Seg
+            Phase::TileE
+                | Phase::TileC
+                | Phase::DataE
+                | Phase::Name
+                | Phase::Ready
+                | Phase::FoldE
+                | Phase::Seg
         );
         known.then_some(OperatorIndex(self.state.place))
     }

@@ -5,7 +5,7 @@ mod executor;
 mod follower;
 mod forge;
 
-pub use challenger::{Challenger, Choice, FirstDifference};
+pub use challenger::{Challenger, Choice, FirstDifference, MOST_AT_ONCE};
 pub use executor::{Executor, true_sums};
 pub use follower::{Follower, Shown};
 pub use forge::forge_sums;

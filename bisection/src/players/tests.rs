@@ -299,6 +299,7 @@ fn word_mut(event: &mut Event) -> Option<&mut Digest> {
         | Event::SubTraced { word, .. }
         | Event::OperatorPicked { word, .. }
         | Event::TilesRevealed { word, .. }
+        | Event::Prepared { word, .. }
         | Event::Named { word, .. }
         | Event::Folded { word, .. } => Some(word),
         _ => None,

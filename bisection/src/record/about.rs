@@ -9,6 +9,7 @@ pub(crate) fn posted_of(call: &Call) -> Option<&Posted> {
         | Call::Award { posted }
         | Call::Open { posted, .. }
         | Call::SubTrace { posted, .. }
+        | Call::Prepare { posted, .. }
         | Call::Name { posted, .. }
         | Call::Fold { posted, .. }
         | Call::Segment { posted, .. }
@@ -56,6 +57,7 @@ pub(crate) fn match_number_of(call: &Call) -> Option<u64> {
         | Call::SubTrace { number, .. }
         | Call::PickOperator { number, .. }
         | Call::RevealTiles { number, .. }
+        | Call::Prepare { number, .. }
         | Call::Name { number, .. }
         | Call::Fold { number, .. }
         | Call::Segment { number, .. }

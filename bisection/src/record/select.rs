@@ -116,6 +116,7 @@ fn moves(entry: &Entry, claim: ClaimId) -> bool {
     let id = number.map(|number| ids::match_id(claim, number));
     entry.events.iter().any(|event| match event {
         Event::SubTraced { match_id, .. }
+        | Event::Prepared { match_id, .. }
         | Event::Named { match_id, .. }
         | Event::Folded { match_id, .. } => Some(*match_id) == id,
         _ => false,

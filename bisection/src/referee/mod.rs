@@ -6,15 +6,19 @@
 mod descriptor;
 mod ending;
 mod opened;
+mod prepared;
 mod step;
 
 pub use descriptor::{Descriptor, Operand, Term, operator_leaf};
 pub use ending::{Record, combine, finalise, place, requantise};
 pub(crate) use opened::little_endian;
-pub use opened::{View, climb, export_leaf, leads, root_of_many};
+pub use opened::{Top, View, climb, export_leaf, join, leads, root_of_many};
+pub use prepared::{prepare, prepared_step};
 pub use step::{partial_with, read_element, settle_fold, step};
 
 #[cfg(test)]
 mod kinds_tests;
+#[cfg(test)]
+mod prepared_tests;
 #[cfg(test)]
 mod tests;

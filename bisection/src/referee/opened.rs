@@ -34,6 +34,17 @@ pub(super) struct Tiles<'a> {
     dtype: u8,
 }
 
+/// A node of a tensor's tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Top {
+    /// Its level; the leaves' is 0.
+    pub level: u32,
+    /// Its index there.
+    pub index: u32,
+    /// Itself.
+    pub node: Digest,
+}
+
 /// The layer leaf of a trace: the only export's root, or keccak(0x02 | n | roots) (SPEC 3).
 ///
 /// # Panics
@@ -114,16 +125,67 @@ pub fn root_of_many(
     Ok(nodes[0].1)
 }
 
+/// The lowest node above the `tiles` at `indices`, by siblings from the beginning of `proof`, and what is left of it.
+///
+/// # Errors
+/// When there are none or as many indices as tiles are not given, an index is out of order, or the proof is too short.
+pub fn join<'a>(
+    indices: &[u32],
+    tiles: &[Tile],
+    proof: &'a [Digest],
+) -> Result<(Top, &'a [Digest]), OpeningError> {
+    let short = || OpeningError::Length { depth: 0, needed: proof.len() + 1, given: proof.len() };
+    if indices.is_empty() || indices.len() != tiles.len() {
+        return Err(short());
+    }
+    if let Some(pair) = indices.windows(2).find(|pair| pair[0] >= pair[1]) {
+        return Err(OpeningError::Index(pair[1].into()));
+    }
+    let mut nodes: Vec<(u32, Digest)> = indices.iter().copied().zip(tiles.iter().map(tile_leaf)).collect();
+    let (mut level, mut rest) = (0, proof);
+    while nodes.len() > 1 {
+        let mut parents: Vec<(u32, Digest)> = Vec::with_capacity(nodes.len());
+        let mut at = 0;
+        while let Some(&(index, node)) = nodes.get(at) {
+            at += 1;
+            let beside = nodes.get(at).filter(|(next, _)| index % 2 == 0 && *next == index + 1);
+            let sibling = if let Some((_, sibling)) = beside {
+                at += 1;
+                *sibling
+            } else {
+                let (sibling, after) = rest.split_first().ok_or_else(short)?;
+                rest = after;
+                *sibling
+            };
+            parents.push((index / 2, climb(index.into(), node, &[sibling])));
+        }
+        (nodes, level) = (parents, level + 1);
+    }
+    let (index, node) = nodes[0];
+    Ok((Top { level, index, node }, rest))
+}
+
 impl View {
+    /// Checks that `opened` is a node of the tensor that `operand` names.
+    pub(super) fn open_top(&self, operand: &Operand, opened: &Opened) -> Result<Top, Refusal> {
+        let &[index] = opened.indices.as_slice() else { return Err(Refusal::WrongCount) };
+        let node = Digest(opened.tiles.as_slice().try_into().map_err(|_| Refusal::WrongCount)?);
+        let proof = &opened.proof.0;
+        let levels = u32::try_from(proof.len()).map_err(|_| Refusal::BadOpening)?;
+        let level = operand.depth.checked_sub(levels).ok_or(Refusal::BadOpening)?;
+        if !leads(levels, index.into(), proof) {
+            return Err(Refusal::BadOpening);
+        }
+        let root = TensorRoot(climb(index.into(), node, proof));
+        if !self.holds(operand, root, &opened.root_path) {
+            return Err(Refusal::BadOpening);
+        }
+        Ok(Top { level, index, node })
+    }
+
     /// Checks that `opened` are tiles of the tensor that `operand` names.
     pub(super) fn open<'a>(&self, operand: &Operand, opened: &'a Opened) -> Result<Tiles<'a>, Refusal> {
-        let (tiles, rest) = opened.tiles.as_chunks::<TILE_BYTES>();
-        if !rest.is_empty() || tiles.len() != opened.indices.len() {
-            return Err(Refusal::WrongCount);
-        }
-        if !(1..=MAX_TILES).contains(&tiles.len()) {
-            return Err(Refusal::WrongCount);
-        }
+        let tiles = counted(opened)?;
         let root = root_of_many(operand.depth, &opened.indices, tiles, &opened.proof);
         let root = TensorRoot(root.map_err(|_| Refusal::BadOpening)?);
         if !self.holds(operand, root, &opened.root_path) {
@@ -153,6 +215,37 @@ impl View {
             Operand::LOCAL => under(self.list, depth_for(self.operators.max(1).into()), root.0, path),
             _ => false,
         }
+    }
+}
+
+/// The tiles, as many as indices.
+fn counted(opened: &Opened) -> Result<&[Tile], Refusal> {
+    let (tiles, rest) = opened.tiles.as_chunks::<TILE_BYTES>();
+    if !rest.is_empty() || tiles.len() != opened.indices.len() {
+        return Err(Refusal::WrongCount);
+    }
+    if !(1..=MAX_TILES).contains(&tiles.len()) {
+        return Err(Refusal::WrongCount);
+    }
+    Ok(tiles)
+}
+
+impl<'a> Tiles<'a> {
+    /// The tiles of `operand` that `opened` holds, and the node that they and the whole proof lead to.
+    pub fn under(opened: &'a Opened, operand: &Operand) -> Result<(Top, Self), Refusal> {
+        let tiles = counted(opened)?;
+        let joined = join(&opened.indices, tiles, &opened.proof.0);
+        let (top, path) = joined.map_err(|_| Refusal::BadOpening)?;
+        if !opened.root_path.is_empty() {
+            return Err(Refusal::BadOpening);
+        }
+        let levels = u32::try_from(path.len()).map_err(|_| Refusal::BadOpening)?;
+        let top = Top {
+            level: top.level + levels,
+            index: top.index.checked_shr(levels).unwrap_or(0),
+            node: climb(top.index.into(), top.node, path),
+        };
+        Ok((top, Tiles { indices: &opened.indices, tiles, dtype: operand.dtype }))
     }
 }
 

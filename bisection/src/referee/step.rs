@@ -100,21 +100,43 @@ pub fn step(
         None if witness.b != Opened::default() => return Err(Refusal::WitnessExtra),
         None => None,
     };
-    let ending = match segment {
-        None => Some(Ending::open(view, descriptor, &witness.params, &witness.third)?),
-        Some(_) => None,
-    };
-    let read = |term| match (term, &b) {
+    match segment {
+        None => {
+            let ending = Ending::open(view, descriptor, &witness.params, &witness.third)?;
+            whole(descriptor, element, &a, b.as_ref(), &ending)
+        }
+        Some(index) => {
+            let acc = partial(descriptor, element, descriptor.segment(index), &a, b.as_ref())?;
+            i64::try_from(acc).map_err(|_| Refusal::OutOfRange)
+        }
+    }
+}
+
+/// The value of `element` by opened tiles.
+pub(super) fn whole(
+    descriptor: &Descriptor,
+    element: u64,
+    a: &Tiles<'_>,
+    b: Option<&Tiles<'_>>,
+    ending: &Ending<'_>,
+) -> Result<i64, Refusal> {
+    let acc = partial(descriptor, element, 0..descriptor.terms(), a, b)?;
+    ending.finalise(descriptor, element, acc)
+}
+
+/// Folds the terms `range` of `element` by opened tiles.
+fn partial(
+    descriptor: &Descriptor,
+    element: u64,
+    range: std::ops::Range<u64>,
+    a: &Tiles<'_>,
+    b: Option<&Tiles<'_>>,
+) -> Result<i128, Refusal> {
+    partial_with(descriptor, element, range, |term| match (term, b) {
         (Term::A(address), _) => a.read(address),
         (Term::B(address), Some(b)) => b.read(address),
         (Term::B(_), None) => Err(Refusal::WrongDescriptor),
-    };
-    let range = segment.map_or(0..descriptor.terms(), |index| descriptor.segment(index));
-    let acc = partial_with(descriptor, element, range, read)?;
-    match ending {
-        Some(ending) => ending.finalise(descriptor, element, acc),
-        None => i64::try_from(acc).map_err(|_| Refusal::OutOfRange),
-    }
+    })
 }
 
 /// The value that stated partial values lead to.
@@ -138,9 +160,9 @@ pub fn settle_fold(
 }
 
 /// What finalising reads: the records, and the table or the divisor.
-struct Ending<'a> {
-    params: Tiles<'a>,
-    third: Option<Tiles<'a>>,
+pub(super) struct Ending<'a> {
+    pub params: Tiles<'a>,
+    pub third: Option<Tiles<'a>>,
 }
 
 impl<'a> Ending<'a> {

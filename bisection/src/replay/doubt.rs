@@ -97,9 +97,11 @@ impl Doubt {
             (Phase::SubE | Phase::SubC, Some((layer, first, count)), _) => {
                 Self::Operators(layer, Span { first: first.0.into(), count: count.into() })
             }
-            (Phase::TileE | Phase::TileC | Phase::DataE | Phase::Name, _, Some((operator, _))) => {
-                Self::Tiles(operator, span(state.subject))
-            }
+            (
+                Phase::TileE | Phase::TileC | Phase::DataE | Phase::Name | Phase::Ready,
+                _,
+                Some((operator, _)),
+            ) => Self::Tiles(operator, span(state.subject)),
             (Phase::FoldE | Phase::Seg, _, Some((operator, descriptor))) => Self::Element {
                 operator,
                 element: element(&descriptor, state.tile(), state.element),

@@ -145,6 +145,7 @@ impl<'a> Teller<'a> {
             | Call::Pick { .. }
             | Call::Enter { .. }
             | Call::PickOperator { .. }
+            | Call::Prepare { .. }
             | Call::Name { .. }
             | Call::Segment { .. }
             | Call::Refute { .. }

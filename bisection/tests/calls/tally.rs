@@ -9,7 +9,7 @@ use narrows_bisection::{Call, Event, Refusal};
 pub struct Tally(BTreeMap<&'static str, BTreeMap<String, u64>>);
 
 /// All functions.
-pub const CALLS: [&str; 27] = [
+pub const CALLS: [&str; 28] = [
     "register",
     "postJob",
     "commitClaim",
@@ -28,6 +28,7 @@ pub const CALLS: [&str; 27] = [
     "subTrace",
     "pickOperator",
     "revealTiles",
+    "prepare",
     "name",
     "fold",
     "segment",

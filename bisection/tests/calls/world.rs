@@ -607,9 +607,9 @@ impl<'a, M: Machine> World<'a, M> {
         let (mut this, that) = (&self.claims[at], &self.claims[another]);
         let mut op = OperatorIndex(self.rng.below(this.operators.len()) as u32);
         let about = match &call {
-            Call::Name { posted, operator, .. } | Call::Segment { posted, operator, .. } => {
-                Some((posted, operator))
-            }
+            Call::Prepare { posted, operator, .. }
+            | Call::Name { posted, operator, .. }
+            | Call::Segment { posted, operator, .. } => Some((posted, operator)),
             Call::Refute { posted, refutation } => Some((posted, &refutation.operator)),
             _ => None,
         };
@@ -625,6 +625,11 @@ impl<'a, M: Machine> World<'a, M> {
         let e = self.rng.next() % elements;
         let which = self.rng.below(4);
         match &mut call {
+            Call::Prepare { posted, operator, witness, .. } => match which {
+                0 => *posted = that.posted,
+                1 => operator.clone_from(&this.operators[op.0 as usize]),
+                _ => **witness = this.witness(0, op, e, None).halves().0,
+            },
             Call::Name { posted, operator, witness, .. }
             | Call::Segment { posted, operator, witness, .. } => match which {
                 0 => *posted = that.posted,
@@ -645,6 +650,8 @@ impl<'a, M: Machine> World<'a, M> {
             Call::Refute { posted, refutation } => match which {
                 0 => *posted = that.posted,
                 1 => refutation.operator.clone_from(&this.operators[op.0 as usize]),
+                // Segments of no terms: a number that no operator has.
+                2 => refutation.operator[24..28].fill(0),
                 _ => refutation.witness = this.witness(0, op, e, None),
             },
             Call::SubTrace { posted, layer, .. } => match which {

@@ -9,7 +9,7 @@ use narrows_bisection::refute::refutation;
 use narrows_bisection::signature::{self, SigningKey};
 use narrows_bisection::{
     Account, Block, BlockTime, Call, ClaimId, Event, Game, JobId, Match, MatchId, MatchState, Parameters,
-    Phase, Posted, Refusal, Side, Standing, Trace, Wei,
+    Phase, Posted, Refusal, Side, Standing, Trace, Wei, Witness,
 };
 use narrows_commitment::{Digest, TensorRoot, Tile, Tree};
 use narrows_program::{LayerIndex, OperatorIndex, Program};
@@ -81,8 +81,8 @@ pub fn bond(bits: u8) -> Wei {
     Wei(2 * (rounds * answer_gas(bits) + 300_000) * 3 + 17)
 }
 
-/// The first thing that differs, or else the first thing.
-struct Insistent;
+/// The first thing that differs, or else the first thing; whether a step is prepared.
+struct Insistent(bool);
 
 fn first<T: PartialEq>(claimed: &[T], own: &[T]) -> usize {
     claimed.iter().zip(own).position(|(claimed, own)| claimed != own).unwrap_or(0)
@@ -105,6 +105,10 @@ impl Choice for Insistent {
     fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize> {
         Some(first(claimed, own))
     }
+
+    fn prepares(&mut self, _: &Witness) -> bool {
+        self.0
+    }
 }
 
 /// A game with one claim and matches about it, of which `number` is looked at.
@@ -123,6 +127,8 @@ pub struct World {
     pub now: u64,
     pub base_fee: u128,
     pub history: Vec<Entry>,
+    /// Whether the challenger prepares its step.
+    pub prepares: bool,
     followers: BTreeMap<MatchId, Follower>,
 }
 
@@ -142,6 +148,11 @@ pub fn posted(job: JobId, executor: Account, trace: &Trace) -> Posted {
 }
 
 impl World {
+    /// The same, with a challenger that prepares its step.
+    pub fn preparing(self) -> Self {
+        Self { prepares: true, ..self }
+    }
+
     /// A claim that lies at `target`, or an honest one that is disputed there; one match is open.
     pub fn new(reveal_bits: u8, target: (u32, u32), lies: bool) -> Self {
         Self::with(program(reveal_bits), target, lies)
@@ -181,6 +192,7 @@ impl World {
             now: START - 1,
             base_fee: 2,
             history: Vec::new(),
+            prepares: false,
             followers: BTreeMap::new(),
         };
         world.send(REQUESTER, NOTHING, &register(&world.program)).expect("registers");
@@ -321,7 +333,8 @@ impl World {
                 (executor, Executor { program, trace: &self.claimed }.respond(follower))
             }
             Some(Side::Challenger) => {
-                let mut challenger = Challenger { program, trace: &self.own, choice: Insistent };
+                let mut challenger =
+                    Challenger { program, trace: &self.own, choice: Insistent(self.prepares) };
                 (self.this().seated.challenger, challenger.respond(follower))
             }
             None => panic!("no move in {:?}", self.phase()),
@@ -435,7 +448,8 @@ pub fn carried(call: &mut Call) -> Option<(&mut u64, Vec<&mut Digest>)> {
         | Call::RevealTiles { number, footing, .. } => {
             Some((number, vec![&mut footing.word, &mut footing.rest]))
         }
-        Call::Name { number, footing, list, .. }
+        Call::Prepare { number, footing, list, .. }
+        | Call::Name { number, footing, list, .. }
         | Call::Fold { number, footing, list, .. }
         | Call::Segment { number, footing, list, .. } => {
             Some((number, vec![&mut footing.word, &mut footing.rest, list]))
@@ -450,7 +464,7 @@ pub fn carried(call: &mut Call) -> Option<(&mut u64, Vec<&mut Digest>)> {
     }
 }
 
-/// The phases of a match that is being played.
+/// The phases of a match that is being played about an element of several segments.
 pub const OPEN_PHASES: [Phase; 10] = [
     Phase::LayerE,
     Phase::LayerC,
@@ -469,10 +483,18 @@ pub fn in_phase(phase: Phase, lies: bool) -> World {
     World::new(1, TARGET, lies).to(phase)
 }
 
+/// An element of one segment: of the pair of two exports of a layer before.
+pub const ALONE: (u32, u32) = (4, 200);
+
+/// A match about a lie, or an honest claim, whose step is prepared.
+pub fn ready(lies: bool) -> World {
+    World::new(1, ALONE, lies).preparing().to(Phase::Ready)
+}
+
 /// Every phase, of a lie and of an honest claim.
 pub fn everywhere() -> impl Iterator<Item = World> {
     [true, false].into_iter().flat_map(|lies| {
         let world = World::new(1, TARGET, lies);
-        OPEN_PHASES.map(move |phase| world.clone().to(phase))
+        OPEN_PHASES.map(|phase| world.clone().to(phase)).into_iter().chain([ready(lies)])
     })
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use narrows_bisection::game::ids;
-use narrows_bisection::players::{Challenger, Executor, FirstDifference, Follower};
+use narrows_bisection::players::{Challenger, Choice, Executor, FirstDifference, Follower};
 use narrows_bisection::{
     Account, Block, BlockTime, Call, Claim, ClaimStatus, Event, Game, Match, Phase, Refusal, Side, Wei,
+    Witness,
 };
-use narrows_commitment::{Digest, keccak};
+use narrows_commitment::{Digest, TensorRoot, Tile, keccak};
 
 use super::{Cast, Role, money, spec};
 use crate::stage::moves::{By, Move};
@@ -30,6 +31,31 @@ pub enum Step {
     Tick,
     /// A call is made; it is about the match of this challenger.
     Call { from: Account, value: Wei, about: Option<usize>, call: Call },
+}
+
+/// The honest choice, which prepares every step.
+struct Preparing;
+
+impl Choice for Preparing {
+    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize> {
+        FirstDifference.child(claimed, own)
+    }
+
+    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize> {
+        FirstDifference.operator(claimed, own)
+    }
+
+    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)> {
+        FirstDifference.element(claimed, own, size)
+    }
+
+    fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize> {
+        FirstDifference.segment(claimed, own)
+    }
+
+    fn prepares(&mut self, _: &Witness) -> bool {
+        true
+    }
 }
 
 impl Step {
@@ -145,7 +171,10 @@ impl Position {
                 at.state,
                 scene.claimed.label
             );
-            steps.extend(call.map(|call| of(CHALLENGERS[who], call)));
+            // It may prepare a step or make it at once.
+            let prepared = Challenger { program, trace, choice: Preparing }.respond(follower);
+            let prepared = prepared.filter(|prepared| Some(prepared) != call.as_ref());
+            steps.extend(call.into_iter().chain(prepared).map(|call| of(CHALLENGERS[who], call)));
         }
         for Move { by, call, .. } in scene.moves(at) {
             let free = match by {

@@ -20,7 +20,8 @@ fn phases(call: &Call) -> &'static [Phase] {
         Call::SubTrace { .. } => &[Phase::SubE],
         Call::PickOperator { .. } => &[Phase::SubC],
         Call::RevealTiles { .. } => &[Phase::DataE],
-        Call::Name { .. } => &[Phase::DataE, Phase::Name],
+        Call::Prepare { .. } => &[Phase::DataE, Phase::Name],
+        Call::Name { .. } => &[Phase::DataE, Phase::Name, Phase::Ready],
         Call::Fold { .. } => &[Phase::FoldE],
         Call::Segment { .. } => &[Phase::Seg],
         other => panic!("{} is no move", other.name()),
@@ -28,10 +29,10 @@ fn phases(call: &Call) -> &'static [Phase] {
 }
 
 fn side(phase: Phase) -> Option<Side> {
-    use Phase::{DataE, FoldE, LayerC, LayerE, Name, Seg, SubC, SubE, TileC, TileE};
+    use Phase::{DataE, FoldE, LayerC, LayerE, Name, Ready, Seg, SubC, SubE, TileC, TileE};
     match phase {
         LayerE | SubE | TileE | DataE | FoldE => Some(Side::Executor),
-        LayerC | SubC | TileC | Name | Seg => Some(Side::Challenger),
+        LayerC | SubC | TileC | Name | Seg | Ready => Some(Side::Challenger),
         _ => None,
     }
 }
@@ -64,7 +65,10 @@ pub fn refusal(
     if !phases(&one.call).contains(&at.state.phase) {
         return Some(Refusal::WrongPhase);
     }
-    let judged = matches!(one.call, Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. });
+    let judged = matches!(
+        one.call,
+        Call::Prepare { .. } | Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. }
+    );
     if judged && (claim.status != ClaimStatus::Pending || now >= claim.hard_end.0) {
         return Some(Refusal::ClaimClosed);
     }
@@ -85,7 +89,7 @@ pub fn timeout_refusal(scene: &Scene, claim: &Claim, at: &Match, now: u64) -> Op
 
 /// What reclaiming is answered with; `None` when it stands.
 pub fn reclaim_refusal(claim: &Claim, at: &Match) -> Option<Refusal> {
-    if at.state.phase > Phase::Won {
+    if side(at.state.phase).is_none() && at.state.phase != Phase::Won {
         return Some(Refusal::WrongPhase);
     }
     (claim.status == ClaimStatus::Pending).then_some(Refusal::NotYet)

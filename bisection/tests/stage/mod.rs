@@ -6,6 +6,7 @@
 pub mod claimed;
 pub mod evaluate;
 pub mod moves;
+pub mod prepared;
 pub mod programs;
 pub mod refuting;
 pub mod scene;

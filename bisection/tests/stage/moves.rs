@@ -44,7 +44,7 @@ fn levels(scene: &Scene, state: &MatchState) -> u32 {
 }
 
 impl Scene {
-    /// Which of the claim's statements the match goes by.
+    /// Which of the claim's statements the match goes by; the first one's where the list is none.
     pub fn stated(&self, state: &MatchState) -> Stated {
         let layer = match state.phase {
             Phase::SubC => LayerIndex(state.place),
@@ -175,26 +175,35 @@ impl Scene {
         Call::RevealTiles { claim: self.claim, number: at.number, footing: state.shown(), tiles }
     }
 
-    /// Names `element` of tile `slot` under the node, with a witness from the claimed trace if one is due.
-    pub fn name(&self, at: &Match, slot: u64, element: u8) -> Call {
-        let (state, operator) = (&at.state, self.operator(&at.state));
+    /// What recomputing `element` of tile `slot` under the node reads; `None` where that is no step.
+    pub fn step(&self, state: &MatchState, stated: Stated, slot: u64, element: u8) -> Option<Witness> {
+        let operator = self.operator(state);
         let tile = (u64::from(state.position) << state.remaining) + slot;
         let e = tile * (TILE_BYTES / operator.dtype.bytes()) as u64 + u64::from(element);
         let whole = e < operator.elements() && operator.terms() <= u64::from(operator.split);
-        let index = OperatorIndex(state.place);
-        let witness =
-            if whole { self.witness(self.stated(state), index, e, None) } else { Witness::default() };
-        let nodes = self.tree(state).descendants(
-            state.remaining.into(),
-            state.position.into(),
-            state.remaining.into(),
-        );
+        whole.then(|| self.witness(stated, OperatorIndex(state.place), e, None))
+    }
+
+    /// Names `element` of tile `slot` under the node, with a witness from the claimed trace if one is due.
+    pub fn name(&self, at: &Match, slot: u64, element: u8) -> Call {
+        let stated = self.stated(&at.state);
+        let witness = self.step(&at.state, stated, slot, element).unwrap_or_default();
+        self.naming(at, stated, slot, element, witness)
+    }
+
+    /// The name of an element of the tensor as it is stated, with this witness.
+    pub fn naming(&self, at: &Match, stated: Stated, slot: u64, element: u8, witness: Witness) -> Call {
+        let state = &at.state;
+        let tile = (u64::from(state.position) << state.remaining) + slot;
+        let tensor = self.claimed.output(stated, OperatorIndex(state.place));
+        let nodes =
+            tensor.tree.descendants(state.remaining.into(), state.position.into(), state.remaining.into());
         Call::Name {
             posted: self.posted,
             number: at.number,
             footing: state.seated(),
             list: state.list,
-            tile: self.tensor(state).tile(tile).to_vec(),
+            tile: tensor.tile(tile).to_vec(),
             slot: slot as u8,
             siblings: Tree::new(nodes).path(slot),
             element,
@@ -378,7 +387,7 @@ impl Scene {
                 let reveal = shown.then(|| answer(By::Anyone, self.reveal_tiles(at)));
                 reveal.into_iter().chain(self.names(at)).collect()
             }
-            Phase::Name => self.names(at).collect(),
+            Phase::Name | Phase::Ready => self.names(at).collect(),
             Phase::FoldE => {
                 let (_, all) = self.possible_sums(state);
                 let both = |sums: Vec<i64>| {
@@ -405,8 +414,17 @@ impl Scene {
         let operator = self.operator(&at.state);
         under.flat_map(move |tile| {
             let places = self.places(operator, tile);
-            places.into_iter().map(move |place| choice(self.name(at, tile - first, place)))
+            places.into_iter().flat_map(move |place| self.steps(at, tile - first, place))
         })
+    }
+
+    /// The ways to name one value: at once or, of the first that there is, prepared too.
+    fn steps(&self, at: &Match, slot: u64, element: u8) -> Vec<Move> {
+        if at.state.phase == Phase::Ready {
+            return self.name_ready(at, slot, element).map(choice).into_iter().collect();
+        }
+        let prepare = if slot == 0 && element == 0 { self.prepare(at, slot, element) } else { None };
+        std::iter::once(self.name(at, slot, element)).chain(prepare).map(choice).collect()
     }
 
     /// Calls whose evidence gives the match's node, whatever its phase: one of each kind that can.
@@ -428,9 +446,21 @@ impl Scene {
             out.push(answer(By::Executor, self.fold(at, own.clone(), false)));
             out.push(answer(By::Anyone, self.fold(at, own, true)));
         }
-        if matches!(state.phase, Phase::DataE | Phase::Name) && self.can_show_tiles(state) {
+        if matches!(state.phase, Phase::DataE | Phase::Name | Phase::Ready) && self.can_show_tiles(state) {
             out.push(answer(By::Anyone, self.reveal_tiles(at)));
             out.push(choice(self.name(at, 0, 0)));
+        }
+        if in_tensor || state.phase == Phase::Ready {
+            // Whatever it shows: its evidence gives every state with the operator for its scope.
+            out.push(choice(Call::Prepare {
+                posted: self.posted,
+                number: at.number,
+                footing: state.seated(),
+                list: state.list,
+                node: state.node,
+                operator: self.operators[state.place as usize].clone(),
+                witness: Box::default(),
+            }));
         }
         let layers = self.program.layers().len() as u32;
         let leaf = (0..layers).find(|i| self.claimed.tree.node(0, u64::from(*i)) == state.node);

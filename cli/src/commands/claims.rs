@@ -189,6 +189,7 @@ fn state(entry: &MatchEntry) -> Option<MatchState> {
         | Event::SubTraced { word, .. }
         | Event::OperatorPicked { word, .. }
         | Event::TilesRevealed { word, .. }
+        | Event::Prepared { word, .. }
         | Event::Named { word, .. }
         | Event::Folded { word, .. } => Some(*word),
         _ => None,

@@ -8,7 +8,7 @@ pub use venue::Venue;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use narrows_bisection::{Call, Opened, Phase, Side, Trace, Witness};
+use narrows_bisection::{Call, Phase, Side, Trace};
 use narrows_commitment::keccak;
 use narrows_executor::adversary::{DoctoredOperator, shift_element};
 use narrows_executor::engine::Engine;
@@ -37,15 +37,12 @@ pub struct Spent {
 
 /// Bytes of the witness that a call carries.
 fn witness_bytes(call: &Call) -> usize {
-    let opened = |one: &Opened| {
-        let nodes = one.root_path.len() + one.proof.0.len();
-        32 * nodes + 4 * one.indices.len() + one.tiles.len()
-    };
-    let whole = |one: &Witness| [&one.a, &one.b, &one.params, &one.third].into_iter().map(opened).sum();
     match call {
-        Call::Name { witness, .. } | Call::Segment { witness, .. } => whole(witness),
-        Call::Refute { refutation, .. } => whole(&refutation.witness),
-        Call::Fold { params, third, .. } => opened(params) + opened(third),
+        Call::Prepare { witness, .. } | Call::Name { witness, .. } | Call::Segment { witness, .. } => {
+            witness.bytes()
+        }
+        Call::Refute { refutation, .. } => refutation.witness.bytes(),
+        Call::Fold { params, third, .. } => params.bytes() + third.bytes(),
         _ => 0,
     }
 }

@@ -51,6 +51,7 @@ pub fn cases() -> Vec<fn() -> Result<Case>> {
         },
         || product("i16 x i8, K = 1,024, segments of 256", DType::I16, 1024, 256, 1),
         || product("a layer of 32 operators, i8 x i8, K = 256", DType::I8, 256, 1024, 32),
+        dearest,
     ]
 }
 
@@ -66,6 +67,49 @@ fn digits() -> Result<Case> {
     let input = include_bytes!("../../../fixtures/digits/sample.bin").to_vec();
     let name = "digits, layers of 2 operators";
     Ok(Case { name, program, input, lie, step: Some(STEP), whole: None, refute: None })
+}
+
+/// The most that an executor may have to state: partial values of 256 segments, all negative (so none of their bytes is zero),
+/// and a divisor that is one of 32 exports.
+fn dearest() -> Result<Case> {
+    const EXPORTS: u32 = 32;
+    const TERMS: u32 = 1 << 16;
+    let sum = |source: Source, dtype: DType, terms: u32, base: u32| Operator {
+        fold: Fold::Sum,
+        dtype: DType::I32,
+        out: [1; 4],
+        red: [1, 1, terms],
+        a: Operand { source, dtype, map: IndexMap { base, red: [0, 0, 1], ..IndexMap::default() } },
+        windows: [Window::default(); 2],
+        pad: 0,
+        b: None,
+        scale_a: 0,
+        scale_b: 0,
+        finalise: Finalise::Requantise,
+        params: Params { constant: ConstantIndex(0), out: [0; 4] },
+        lo: i32::MIN,
+        hi: i32::MAX,
+        split: 256,
+    };
+    let divisor = |index: u32| Operator { lo: 1, hi: 127, ..sum(Source::Input, DType::I8, 1, index) };
+    let by =
+        Operand { source: Source::Operator(OperatorIndex(0)), dtype: DType::I32, map: IndexMap::default() };
+    let divided =
+        Operator { finalise: Finalise::Divide { by, lift: 0 }, ..sum(Source::Input, DType::I8, TERMS, 0) };
+    let copy = |index: u32| sum(Source::Operator(OperatorIndex(index)), DType::I32, 1, 0);
+    let operators = (0..EXPORTS).map(divisor).chain([divided]).chain((1..=EXPORTS).map(copy)).collect();
+    let program = Program::new(ProgramParts {
+        input: TensorType { dtype: DType::I8, elements: TERMS.into() },
+        operators,
+        groups: vec![EXPORTS as u8, 1, EXPORTS as u8],
+        constants: vec![Constant { dtype: DType::Params, bytes: record::encode(0, 2, 1).to_vec() }],
+        reveal_bits: 4,
+        meta: Meta::default(),
+    })?;
+    let input = noise(b"input", TERMS as usize).into_iter().map(|byte| byte | 0x80).collect();
+    let lie = DoctoredOperator { operator: OperatorIndex(EXPORTS), element: 0, delta: 1 };
+    let name = "256 segments, divided by one of 32 exports";
+    Ok(Case { name, program, input, lie, step: None, whole: None, refute: None })
 }
 
 /// Copies, then a matrix of 2^14 rows, its product with `inner` x 128 weights (2^14 tiles), then copies, in 128 layers of one

@@ -4,8 +4,9 @@ mod cases;
 pub mod targets;
 
 use anyhow::{Context as _, Result, ensure};
-use narrows_bisection::players::FirstDifference;
-use narrows_bisection::{Parameters, Phase};
+use narrows_bisection::players::{Choice, FirstDifference};
+use narrows_bisection::{Parameters, Phase, Witness};
+use narrows_commitment::{Digest, TensorRoot, Tile};
 use narrows_executor::node::{Conduct as _, Honest};
 use narrows_program::ElementIndex;
 use serde::Serialize;
@@ -41,6 +42,31 @@ pub struct Row {
     pub calldata: Option<usize>,
     /// The most that it should be.
     pub target: Option<u64>,
+}
+
+/// The honest choice, which prepares no step.
+struct Unprepared;
+
+impl Choice for Unprepared {
+    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize> {
+        FirstDifference.child(claimed, own)
+    }
+
+    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize> {
+        FirstDifference.operator(claimed, own)
+    }
+
+    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)> {
+        FirstDifference.element(claimed, own, size)
+    }
+
+    fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize> {
+        FirstDifference.segment(claimed, own)
+    }
+
+    fn prepares(&mut self, _witness: &Witness) -> bool {
+        false
+    }
 }
 
 /// Plays every case and gives what each call cost.
@@ -106,6 +132,25 @@ fn play(case: &Case, honest: bool, rows: &mut Vec<Row>) -> Result<u64> {
     sum(name, "largest calldata", calldata, Unit::Bytes, None, rows);
     calls(case, name, &venue.spent[verdict..], rows);
     sum(name, "settlement", gas(&venue.spent[verdict..]), Unit::Gas, None, rows);
+    if venue.spent[begun..verdict].iter().any(|spent| spent.call == "prepare") {
+        let job = venue.job(input)?;
+        let claim = venue.claim(job, &claimed)?;
+        let begun = venue.spent.len();
+        let fought = venue.fight(&claim, &claimed, &truth, Unprepared)?;
+        ensure!(fought.phase == Phase::Won, "the lie won");
+        let name = format!("{name}: step in one move");
+        let Some(step) = venue.spent.last() else { return Ok(witness) };
+        rows.push(Row {
+            dispute: name.clone(),
+            what: step.call.into(),
+            amount: step.gas,
+            unit: Unit::Gas,
+            calldata: Some(step.calldata),
+            target: None,
+        });
+        let whole = gas(&venue.spent[begun..]);
+        sum(&name, "whole match, opening to verdict", whole, Unit::Gas, None, rows);
+    }
 
     let job = venue.job(input)?;
     let claim = venue.claim(job, &claimed)?;

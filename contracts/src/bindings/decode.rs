@@ -219,6 +219,18 @@ fn decode_move(selector: [u8; 4], data: &[u8]) -> Result<Call, DecodeError> {
                 tiles: call.tiles.into(),
             }
         }
+        IGame::prepareCall::SELECTOR => {
+            let call: IGame::prepareCall = arguments(data)?;
+            Call::Prepare {
+                posted: call.posted.into(),
+                number: call.number,
+                footing: call.footing.into(),
+                list: digest(call.list),
+                node: digest(call.node),
+                operator: call.operator.into(),
+                witness: Box::new(unpack_witness(&call.witness).ok_or(DecodeError::BadCall("prepare"))?),
+            }
+        }
         IGame::nameCall::SELECTOR => {
             let call: IGame::nameCall = arguments(data)?;
             Call::Name {

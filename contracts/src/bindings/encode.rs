@@ -170,6 +170,16 @@ fn move_calldata(call: Call) -> Vec<u8> {
             tiles: tiles.into(),
         }
         .abi_encode(),
+        Call::Prepare { posted, number, footing, list, node, operator, witness } => IGame::prepareCall {
+            posted: posted.into(),
+            number,
+            footing: footing.into(),
+            list: word(list),
+            node: word(node),
+            operator: operator.into(),
+            witness: pack_witness(&witness).into(),
+        }
+        .abi_encode(),
         Call::Name { posted, number, footing, list, tile, slot, siblings, element, operator, witness } => {
             IGame::nameCall {
                 posted: posted.into(),

@@ -185,6 +185,11 @@ fn of_moves(first: B256, topics: &[B256], data: &[u8]) -> Result<Event, DecodeEr
             let (match_id, word) = (match_id(event.matchId), packed(event.word));
             Event::TilesRevealed { match_id, word, tiles: event.tiles.into() }
         }
+        IGame::Prepared::SIGNATURE_HASH => {
+            let event: IGame::Prepared = fields(topics, data)?;
+            let (match_id, word) = (match_id(event.matchId), packed(event.word));
+            Event::Prepared { match_id, word, list: digest(event.list) }
+        }
         IGame::Named::SIGNATURE_HASH => {
             let event: IGame::Named = fields(topics, data)?;
             let (match_id, word) = (match_id(event.matchId), packed(event.word));

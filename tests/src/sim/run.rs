@@ -377,6 +377,7 @@ fn name(event: &Event) -> &'static str {
         Event::SubTraced { .. } => "SubTraced",
         Event::OperatorPicked { .. } => "OperatorPicked",
         Event::TilesRevealed { .. } => "TilesRevealed",
+        Event::Prepared { .. } => "Prepared",
         Event::Named { .. } => "Named",
         Event::Folded { .. } => "Folded",
         Event::MatchWon { .. } => "MatchWon",

@@ -402,6 +402,7 @@ fn moved(game: &Game, call: &Call) -> Option<MatchId> {
         | Call::PickOperator { claim, number, .. }
         | Call::RevealTiles { claim, number, .. } => (*claim, *number),
         Call::SubTrace { posted, number, .. }
+        | Call::Prepare { posted, number, .. }
         | Call::Name { posted, number, .. }
         | Call::Fold { posted, number, .. }
         | Call::Segment { posted, number, .. } => (game.claim_id(posted), *number),

@@ -62,6 +62,7 @@ impl Maker {
             Event::SubTraced { match_id: MatchId(m.digest()), word: m.digest(), roots: m.roots() },
             Event::OperatorPicked { match_id: MatchId(m.digest()), word: m.digest(), position: m.u32() },
             Event::TilesRevealed { match_id: MatchId(m.digest()), word: m.digest(), tiles: m.bytes() },
+            Event::Prepared { match_id: MatchId(m.digest()), word: m.digest(), list: m.digest() },
             Event::Named {
                 match_id: MatchId(m.digest()),
                 word: m.digest(),
@@ -163,6 +164,10 @@ pub fn log_of(event: &Event) -> (Target, LogData) {
         }
         Event::TilesRevealed { match_id, word, tiles } => {
             IGame::TilesRevealed { matchId: id(&match_id.0), word: number(*word), tiles: bytes(tiles) }
+                .encode_log_data()
+        }
+        Event::Prepared { match_id, word, list } => {
+            IGame::Prepared { matchId: id(&match_id.0), word: number(*word), list: id(list) }
                 .encode_log_data()
         }
         Event::Named { match_id, word, element, value } => {

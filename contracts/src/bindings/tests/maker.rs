@@ -276,6 +276,15 @@ impl Maker {
                 footing: m.footing(),
                 tiles: m.bytes(),
             },
+            Call::Prepare {
+                posted: m.posted(),
+                number: m.u64(),
+                footing: m.footing(),
+                list: m.digest(),
+                node: m.digest(),
+                operator: m.bytes(),
+                witness: Box::new(m.witness()),
+            },
             Call::Name {
                 posted: m.posted(),
                 number: m.u64(),
