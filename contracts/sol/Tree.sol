@@ -290,8 +290,8 @@ library Tree {
     function _isRun(bytes calldata indices, uint256 first) private pure returns (bool run) {
         assembly ("memory-safe") {
             let count := shr(2, indices.length)
-            if iszero(and(or(count, first), sub(count, 1))) {
-                // Eight indices to a word, none beyond 32 bits.
+            // Eight indices to a word: the last of them, needed or not, must not carry into the one before it.
+            if and(lt(first, 0xfffffff8), iszero(and(or(count, first), sub(count, 1)))) {
                 let expected := add(mul(first, INDEX_ONES), INDEX_STEPS)
                 switch lt(count, 8)
                 case 1 { run := iszero(shr(sub(256, shl(5, count)), xor(expected, calldataload(indices.offset)))) }

@@ -188,6 +188,20 @@ contract TreeTest is Base {
         holds(!opens(Opening(root, 1, hex"0000000000000000", twice, proof)), "twice");
     }
 
+    /// Four indices of which the last begins anew: as sums of 32 bits they would be neighbours.
+    function test_attack_09_indices_do_not_begin_anew_beyond_the_last() public view {
+        bytes memory data = noise(3, 512);
+        bytes32 node = Naive.root(Naive.leavesOf(data));
+        bytes32[] memory proof = new bytes32[](30);
+        for (uint256 level; level < 30; ++level) {
+            proof[level] = keccak256(abi.encode(level));
+            node = Naive.inner(proof[level], node);
+        }
+        holds(opens(Opening(node, 32, hex"fffffffcfffffffdfffffffeffffffff", data, proof)), "the last four");
+        holds(!opens(Opening(node, 32, hex"fffffffcfffffffdffffffff00000000", data, proof)), "the first after the last");
+        holds(!opens(Opening(node, 32, hex"fffffffcfffffffdfffffffe00000000", data, proof)), "the last, named the first");
+    }
+
     /// The bytes of an inner node are no tile's, and a tile's leaf is no node's: the first byte tells them apart.
     function test_attack_09_second_preimage_across_domains() public view {
         bytes32[] memory all = leaves(1, 4);

@@ -1,6 +1,7 @@
 //! What the end-to-end, differential and adversarial tests share.
 
 pub mod arena;
+pub mod careful;
 pub mod chargpt;
 pub mod copies;
 pub mod digits;

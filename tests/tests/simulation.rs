@@ -109,6 +109,7 @@ fn fresh_seeds() {
         "SubTraced",
         "OperatorPicked",
         "TilesRevealed",
+        "Prepared",
         "Named",
     ];
     let ends = [
@@ -177,6 +178,10 @@ fn attack_30_nodes_killed_at_every_transition_lose_nothing() {
     assert!(killed_at_every_tick(played, &kills, Journal::Kept, 1) > 100);
     let refuted = lied_to(0, Lie::Doctored(1, false), Serving::True);
     assert!(killed_at_every_tick(refuted, &kills, Journal::Kept, 1) > 50);
+    // Between a step's two moves, too, which an odd seed's watchtower makes wherever it can.
+    let lies = (0..5).map(|operator| lied_to(3, Lie::Doctored(operator, false), Serving::Nothing));
+    let prepared = lies.into_iter().find(|scenario| count(&[play(*scenario)], "Prepared") > 0);
+    assert!(killed_at_every_tick(prepared.expect("a step of one move"), &kills, Journal::Kept, 1) > 100);
 }
 
 #[test]

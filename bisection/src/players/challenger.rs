@@ -8,7 +8,8 @@ use crate::{Call, Phase, Trace, Witness, WitnessSource};
 use super::executor::true_sums;
 use super::follower::{Follower, bits, whole_layer};
 
-/// Bytes of the largest witness that is sent in one move: with more, the move's bytes alone cost over 150,000 gas.
+/// Bytes of the largest witness that is sent in one move where two would do: with more, the move's bytes alone cost over
+/// 150,000 gas.
 pub const MOST_AT_ONCE: usize = 2_680;
 
 /// How a challenger chooses among what is shown: an index, or `None` to stay silent.
@@ -21,9 +22,10 @@ pub trait Choice {
     fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)>;
     /// Which partial value, beside one's own.
     fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize>;
-    /// Whether to show the nodes above the tiles of a step in a move of their own.
-    fn prepares(&mut self, witness: &Witness) -> bool {
-        witness.bytes() > MOST_AT_ONCE
+    /// Whether to show the nodes above the tiles of a step in a move of their own, which costs a transaction and a turn: by the
+    /// whole `witness`, and what of it would be left for the move after.
+    fn prepares(&mut self, witness: &Witness, left: &Witness) -> bool {
+        witness.bytes() > MOST_AT_ONCE && left.bytes() <= MOST_AT_ONCE
     }
 }
 
@@ -184,10 +186,13 @@ impl<C: Choice> Challenger<'_, C> {
         let whole = element < operator.elements() && operator.terms() <= u64::from(operator.split);
         let mut witness =
             if whole { self.source(follower).witness(index, element, None) } else { Witness::default() };
+        let (above, under) = witness.halves();
+        // With little time left one move is safer than two.
+        let in_time = state.challenger_clock >= follower.clock() / 2;
         if state.phase == Phase::Ready {
             // The tiles under the nodes that were shown; if it shows other tiles, they are refused.
-            witness = witness.halves().1;
-        } else if whole && self.choice.prepares(&witness) {
+            witness = under;
+        } else if whole && in_time && self.choice.prepares(&witness, &under) {
             return Some(Call::Prepare {
                 posted: *follower.posted(),
                 number: follower.number(),
@@ -195,7 +200,7 @@ impl<C: Choice> Challenger<'_, C> {
                 list: state.list,
                 node: state.node,
                 operator: self.program.operator_bytes(index),
-                witness: Box::new(witness.halves().0),
+                witness: Box::new(above),
             });
         }
         // What lies beyond the tensor is padding.

@@ -37,6 +37,7 @@ pub struct Follower {
     posted: Posted,
     seated: Seated,
     grace_seconds: u32,
+    clock_seconds: u32,
     state: MatchState,
     /// The state that a verdict ended whose event said no word.
     ended: Option<MatchState>,
@@ -74,6 +75,7 @@ impl Follower {
             posted,
             seated,
             grace_seconds: parameters.grace_seconds,
+            clock_seconds: parameters.challenger_clock_seconds,
             state,
             ended: None,
             lost: false,
@@ -315,6 +317,12 @@ impl Follower {
     #[must_use]
     pub fn challenger(&self) -> Account {
         self.seated.challenger
+    }
+
+    /// What the challenger's clock began with, in seconds.
+    #[must_use]
+    pub fn clock(&self) -> u32 {
+        self.clock_seconds
     }
 
     /// Where the match stands. Its hash is the chain's, but after a verdict that [`Follower::conclude`] was not told of.

@@ -106,7 +106,7 @@ impl Choice for Insistent {
         Some(first(claimed, own))
     }
 
-    fn prepares(&mut self, _: &Witness) -> bool {
+    fn prepares(&mut self, _: &Witness, _: &Witness) -> bool {
         self.0
     }
 }

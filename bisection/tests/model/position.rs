@@ -53,7 +53,7 @@ impl Choice for Preparing {
         FirstDifference.segment(claimed, own)
     }
 
-    fn prepares(&mut self, _: &Witness) -> bool {
+    fn prepares(&mut self, _: &Witness, _: &Witness) -> bool {
         true
     }
 }

@@ -1,7 +1,7 @@
 //! Whom a watchtower disputes, and how.
 
 use narrows_bisection::players::{Challenger, Choice, FirstDifference, Follower};
-use narrows_bisection::{Call, Trace};
+use narrows_bisection::{Call, Phase, Trace};
 use narrows_commitment::{Digest, TensorRoot, Tile};
 use narrows_program::Program;
 
@@ -54,7 +54,9 @@ impl Temper for Griefer {
     fn respond(&self, program: &Program, trace: &Trace, follower: &Follower) -> Option<Call> {
         // Which choice this is follows from how far the match has come, so that it survives a restart.
         let state = follower.state();
-        let at = usize::from(state.phase as u8) + usize::from(state.remaining);
+        // What a prepared step shows was chosen when it was prepared.
+        let phase = if state.phase == Phase::Ready { Phase::Name } else { state.phase };
+        let at = usize::from(phase as u8) + usize::from(state.remaining);
         let turn = usize::from(self.turns.get(at % self.turns.len().max(1)).copied().unwrap_or_default());
         Challenger { program, trace, choice: Turn(turn) }.respond(follower)
     }

@@ -64,7 +64,7 @@ impl Choice for Unprepared {
         FirstDifference.segment(claimed, own)
     }
 
-    fn prepares(&mut self, _witness: &Witness) -> bool {
+    fn prepares(&mut self, _witness: &Witness, _left: &Witness) -> bool {
         false
     }
 }

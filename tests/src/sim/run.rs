@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex};
 
 use narrows_bisection::signature::{self, SigningKey};
 use narrows_bisection::{Account, Call, Claim, ClaimStatus, Event, Game, JobId, Phase, Wei};
-use narrows_challenger::node::{Griefer, Honest as HonestTemper};
+use narrows_challenger::node::{Griefer, Honest as HonestTemper, Temper};
 use narrows_commitment::{Digest, TraceRoot, keccak};
 use narrows_contracts::Transaction;
 use narrows_executor::node::{Conduct, Honest};
 use narrows_program::Program;
+
+use crate::careful::Careful;
 
 use super::actor::{Actor, Journal, Role};
 use super::port::Kill;
@@ -133,7 +135,9 @@ impl Run {
             actors.push(Actor::new(name, account, role, &program, &world, &shelves, folder, rng.fork()));
         };
         cast_as("honest executor", executor, Role::Executor(Arc::new(Honest), key(7)));
-        cast_as("honest watchtower", WATCHTOWER, Role::Watchtower(Arc::new(HonestTemper), scenario.serving));
+        let temper: Arc<dyn Temper> =
+            if scenario.seed % 2 == 0 { Arc::new(HonestTemper) } else { Arc::new(Careful) };
+        cast_as("honest watchtower", WATCHTOWER, Role::Watchtower(temper, scenario.serving));
         if let Some(lie) = cast.liar {
             cast_as("liar", liar, Role::Executor(lie.conduct(&program), key(8)));
         }
