@@ -136,7 +136,7 @@ impl Run {
         };
         cast_as("honest executor", executor, Role::Executor(Arc::new(Honest), key(7)));
         let temper: Arc<dyn Temper> =
-            if scenario.seed % 2 == 0 { Arc::new(HonestTemper) } else { Arc::new(Careful) };
+            if scenario.seed.is_multiple_of(2) { Arc::new(HonestTemper) } else { Arc::new(Careful) };
         cast_as("honest watchtower", WATCHTOWER, Role::Watchtower(temper, scenario.serving));
         if let Some(lie) = cast.liar {
             cast_as("liar", liar, Role::Executor(lie.conduct(&program), key(8)));
