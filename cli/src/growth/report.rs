@@ -262,7 +262,7 @@ pub fn dispute_picture(measured: &[Measured<'_>]) -> Option<String> {
         let own = series(name, of);
         let line = logarithmic(rows, of);
         let fit = line.map(|line| Series {
-            name: format!("{:.0} + {:.0} log2 n", line.start, line.slope),
+            name: format!("{} + {} log2 n", number(line.start), number(line.slope)),
             points: own.points.iter().map(|(at, _)| (*at, line.start + line.slope * at.log2())).collect(),
             fitted: true,
         });
