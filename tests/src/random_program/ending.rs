@@ -21,7 +21,7 @@ pub fn clip(draw: &mut Draw, dtype: DType) -> (i32, i32) {
         5 => {
             // A divisor between two positive numbers, which are often small: what they divide is often halfway.
             let small = draw.once_in(2);
-            let mut one = |draw: &mut Draw| if small { 1 + draw.upto(3) as i32 } else { inside(draw).max(1) };
+            let one = |draw: &mut Draw| if small { 1 + draw.upto(3) as i32 } else { inside(draw).max(1) };
             let (x, y) = (one(draw), one(draw));
             (x.min(y), x.max(y))
         }
