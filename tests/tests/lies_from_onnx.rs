@@ -10,7 +10,6 @@ use narrows_bisection::players::{Choice, FirstDifference};
 use narrows_bisection::refute::{point, refutation};
 use narrows_bisection::signature::sign;
 use narrows_bisection::{Call, Event, Parameters, Phase, Refusal, Trace, Wei};
-use narrows_commitment::{Digest, TensorRoot, Tile};
 use narrows_compiler::{Graph, Kind, LayersOption, Options, Samples, compile, encode_input};
 use narrows_contracts::Chain as _;
 use narrows_executor::adversary::DoctoredOperator;
@@ -98,18 +97,6 @@ fn visible(program: &Program, truth: &Trace, operator: OperatorIndex, element: u
 struct Stubborn;
 
 impl Choice for Stubborn {
-    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize> {
-        FirstDifference.child(claimed, own)
-    }
-
-    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize> {
-        FirstDifference.operator(claimed, own)
-    }
-
-    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)> {
-        FirstDifference.element(claimed, own, size)
-    }
-
     fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize> {
         FirstDifference.segment(claimed, own).or(Some(0))
     }

@@ -12,16 +12,26 @@ use super::follower::{Follower, bits, whole_layer};
 /// 150,000 gas.
 pub const MOST_AT_ONCE: usize = 2_680;
 
-/// How a challenger chooses among what is shown: an index, or `None` to stay silent.
+/// How a challenger chooses among what is shown: an index, or `None` to stay silent. What is not said otherwise is the honest
+/// choice: the first that differs.
 pub trait Choice {
     /// Which of the claimed `nodes`, beside one's `own`.
-    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize>;
+    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize> {
+        first_difference(claimed, own)
+    }
     /// Which operator of a layer, by the claimed output roots beside one's own.
-    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize>;
+    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize> {
+        first_difference(claimed, own)
+    }
     /// Which tile of the claimed ones beside one's own, and which element of it, of `size` bytes.
-    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)>;
+    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)> {
+        let tile = first_difference(claimed, own)?;
+        first_difference(&claimed[tile], &own[tile]).map(|byte| (tile, byte / size))
+    }
     /// Which partial value, beside one's own.
-    fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize>;
+    fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize> {
+        first_difference(claimed, own)
+    }
     /// Whether to show the nodes above the tiles of a step in a move of their own, which costs a transaction and a turn: by the
     /// whole `witness`, and what of it would be left for the move after.
     fn prepares(&mut self, witness: &Witness, left: &Witness) -> bool {
@@ -33,27 +43,10 @@ pub trait Choice {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FirstDifference;
 
+impl Choice for FirstDifference {}
+
 fn first_difference<T: PartialEq>(claimed: &[T], own: &[T]) -> Option<usize> {
     claimed.iter().zip(own).position(|(claimed, own)| claimed != own)
-}
-
-impl Choice for FirstDifference {
-    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize> {
-        first_difference(claimed, own)
-    }
-
-    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize> {
-        first_difference(claimed, own)
-    }
-
-    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)> {
-        let tile = first_difference(claimed, own)?;
-        first_difference(&claimed[tile], &own[tile]).map(|byte| (tile, byte / size))
-    }
-
-    fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize> {
-        first_difference(claimed, own)
-    }
 }
 
 /// Plays the challenger from its own trace.

@@ -8,7 +8,7 @@ use narrows_bisection::{
     Account, Block, BlockTime, Call, Claim, ClaimStatus, Event, Game, Match, Phase, Refusal, Side, Wei,
     Witness,
 };
-use narrows_commitment::{Digest, TensorRoot, Tile, keccak};
+use narrows_commitment::{Digest, keccak};
 
 use super::{Cast, Role, money, spec};
 use crate::stage::moves::{By, Move};
@@ -37,22 +37,6 @@ pub enum Step {
 struct Preparing;
 
 impl Choice for Preparing {
-    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize> {
-        FirstDifference.child(claimed, own)
-    }
-
-    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize> {
-        FirstDifference.operator(claimed, own)
-    }
-
-    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)> {
-        FirstDifference.element(claimed, own, size)
-    }
-
-    fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize> {
-        FirstDifference.segment(claimed, own)
-    }
-
     fn prepares(&mut self, _: &Witness, _: &Witness) -> bool {
         true
     }

@@ -123,7 +123,8 @@ impl Step {
         device: &Device,
     ) -> Result<Vec<Elements>, EngineError> {
         let op = &self.op;
-        let mut outputs = vec![Elements::zeros(op.dtype, op.elements() as usize); inputs];
+        let zeros = |_| Elements::zeros(op.dtype, op.elements() as usize);
+        let mut outputs: Vec<Elements> = (0..inputs).map(zeros).collect();
         let regions: Vec<Region> =
             (0..region_count(op, self.lengths)).map(|index| region(op, self.lengths, index)).collect();
         // Regions are contiguous and in order.

@@ -6,7 +6,6 @@ pub mod targets;
 use anyhow::{Context as _, Result, ensure};
 use narrows_bisection::players::{Choice, FirstDifference};
 use narrows_bisection::{Parameters, Phase, Witness};
-use narrows_commitment::{Digest, TensorRoot, Tile};
 use narrows_executor::node::{Conduct as _, Honest};
 use narrows_program::ElementIndex;
 use serde::Serialize;
@@ -48,22 +47,6 @@ pub struct Row {
 struct Unprepared;
 
 impl Choice for Unprepared {
-    fn child(&mut self, claimed: &[Digest], own: &[Digest]) -> Option<usize> {
-        FirstDifference.child(claimed, own)
-    }
-
-    fn operator(&mut self, claimed: &[TensorRoot], own: &[TensorRoot]) -> Option<usize> {
-        FirstDifference.operator(claimed, own)
-    }
-
-    fn element(&mut self, claimed: &[Tile], own: &[Tile], size: usize) -> Option<(usize, usize)> {
-        FirstDifference.element(claimed, own, size)
-    }
-
-    fn segment(&mut self, claimed: &[i64], own: &[i64]) -> Option<usize> {
-        FirstDifference.segment(claimed, own)
-    }
-
     fn prepares(&mut self, _witness: &Witness, _left: &Witness) -> bool {
         false
     }
