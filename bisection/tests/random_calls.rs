@@ -3,8 +3,8 @@
 mod calls;
 mod stage;
 
+use calls::library::Library;
 use calls::tally::Tally;
-use calls::world::Library;
 use calls::{SEEDS, is_kept, line, parameters, play};
 use stage::scene::Light;
 

@@ -217,10 +217,14 @@ abstract contract Fixture is Setting {
     }
 
     function name(bytes32 id, uint256 e) internal {
+        Witness memory w;
+        if (isWhole(tracks[id].place, e)) w = witnessOf(tracks[id].place, e);
+        name(id, e, w);
+    }
+
+    function name(bytes32 id, uint256 e, Witness memory w) internal {
         Track storage t = tracks[id];
         Op memory o = op(t.place);
-        Witness memory w;
-        if (isWhole(t.place, e)) w = witnessOf(t.place, e);
         send(t.challenger, nameCall(id, e, w));
         turn(id, false);
         int256 value = Model.valueAt(abi.encodePacked(said[t.place], new bytes(128)), e, o.outType);

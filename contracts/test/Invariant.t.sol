@@ -4,13 +4,14 @@ pragma solidity ^0.8.30;
 import {IGame} from "../sol/IGame.sol";
 import {Phase} from "../sol/MatchWord.sol";
 import {Base} from "./Base.sol";
-import {Fixture} from "./Fixture.sol";
 import {Model} from "./Model.sol";
+import {Witness} from "./Packed.sol";
+import {Prepared} from "./Prepared.sol";
 import {Track} from "./Setting.sol";
 
 /// Plays legal moves of all parties in any order, and keeps its own account of the money. Nothing that it sends may be
 /// refused.
-contract Handler is Fixture {
+contract Handler is Prepared {
     struct Commitment {
         bytes32 hash;
         uint64 at_;
@@ -65,11 +66,16 @@ contract Handler is Fixture {
             if (c.point != 0) sum += params().executorBond / 2;
         }
         for (uint256 i; i < matches.length; ++i) {
-            uint256 p = tracks[matches[i]].phase;
-            if (p <= Phase.WON) sum += bond();
+            if (_staked(matches[i])) sum += bond();
         }
         address[4] memory all = [REQUESTER, EXECUTOR, CHALLENGER, STRANGER];
         for (uint256 i; i < 4; ++i) sum += game.owed(all[i]);
+    }
+
+    /// Whether the challenger's bond is still in the game.
+    function _staked(bytes32 id) private view returns (bool) {
+        uint256 p = tracks[id].phase;
+        return p <= Phase.WON || p == Phase.READY;
     }
 
     function actual() external view returns (uint256 locked, uint256 burned, uint256 balance) {
@@ -87,7 +93,7 @@ contract Handler is Fixture {
         }
         for (uint256 i; i < matches.length; ++i) {
             if (game.matchState(matches[i]) != stateHash(matches[i])) return false;
-            bool ended = tracks[matches[i]].phase > Phase.WON;
+            bool ended = !_staked(matches[i]);
             if (over[matches[i]] && !ended) return false;
             over[matches[i]] = ended;
         }
@@ -97,7 +103,8 @@ contract Handler is Fixture {
     // Moves.
 
     function passTime(uint256 seconds_) external counted {
-        wait(seconds_ % 90);
+        // Seconds mostly, so that not every clock runs out.
+        wait(seconds_ % 4 == 0 ? seconds_ / 4 % 90 : seconds_ / 4 % 12);
     }
 
     function commitTo(uint256 variant) external counted {
@@ -144,12 +151,16 @@ contract Handler is Fixture {
         matches.push(commit(id, REQUESTER, ownCommitment(id, REQUESTER)));
     }
 
-    function move(uint256 which, uint256 goal, bool supplied) external counted {
+    /// Up to eight moves of one match, so that there is time to play some to their end.
+    function move(uint256 which, uint256 goal, bool supplied, uint256 times) external counted {
         if (matches.length == 0) return;
-        bytes32 id = matches[which % matches.length];
+        for (uint256 i; i <= times % 8; ++i) _move(matches[which % matches.length], goal, supplied);
+    }
+
+    function _move(bytes32 id, uint256 goal, bool supplied) private {
         Track storage t = tracks[id];
         IGame.Claim memory c = game.claim(t.claimId);
-        if (t.phase > Phase.WON) return;
+        if (!_staked(id)) return;
         if (c.status != IGame.Status.Pending) {
             reclaim(id);
             return;
@@ -184,7 +195,10 @@ contract Handler is Fixture {
             pickOperator(id, position % countOf(t.place));
         } else if (p == Phase.DATA_E) {
             revealTiles(id);
-        } else if (p == Phase.NAME) {
+        } else if (p == Phase.NAME && supplied && isWhole(t.place, 0)) {
+            (Witness memory up, uint256[3] memory levels) = rootsOf(t.place);
+            prepare(id, up, levels);
+        } else if (p == Phase.NAME || p == Phase.READY) {
             _name(id, goal);
         } else if (p == Phase.FOLD_E) {
             fold(id, _sums(id));
@@ -208,7 +222,8 @@ contract Handler is Fixture {
         uint256 first = (t.position << t.remaining) * perTile;
         uint256 e = first + goal % 7;
         if (e >= Model.elements(op(t.place))) e = first;
-        name(id, e);
+        if (t.phase == Phase.READY && isWhole(t.place, e)) name(id, e, underRoots(t.place, e));
+        else name(id, e);
     }
 
     function refuteIt(uint256 which) external counted {
@@ -217,7 +232,7 @@ contract Handler is Fixture {
         IGame.Claim memory c = game.claim(id);
         bool finalisable = (now_() >= c.windowEnd && c.openMatches == 0) || now_() >= c.hardEnd;
         uint256 variant = variants[id];
-        if (c.status != IGame.Status.Pending || finalisable || variant == 0 || which % 3 != 0) return;
+        if (c.status != IGame.Status.Pending || finalisable || variant == 0 || which % 10 != 0) return;
         _say(variant);
         bytes memory signature = variant == 3 ? signedSubTrace(id, 2) : bytes("");
         uint256 operator = [uint256(0), 1, 0, 4, 2][variant];
@@ -289,7 +304,7 @@ contract InvariantTest is Base {
     }
 
     function targetSelectors() public view returns (FuzzSelector[] memory targets) {
-        bytes4[13] memory all = [
+        bytes4[16] memory all = [
             Handler.passTime.selector,
             Handler.commitTo.selector,
             Handler.post.selector,
@@ -303,12 +318,15 @@ contract InvariantTest is Base {
             // More often than the rest.
             Handler.move.selector,
             Handler.move.selector,
+            Handler.move.selector,
+            Handler.move.selector,
+            Handler.move.selector,
             Handler.move.selector
         ];
         targets = new FuzzSelector[](1);
         targets[0].addr = address(handler);
-        targets[0].selectors = new bytes4[](13);
-        for (uint256 i; i < 13; ++i) targets[0].selectors[i] = all[i];
+        targets[0].selectors = new bytes4[](16);
+        for (uint256 i; i < 16; ++i) targets[0].selectors[i] = all[i];
     }
 
     function invariant_attack_23_conservation() public view {

@@ -3,13 +3,13 @@ pragma solidity ^0.8.30;
 
 import {IGame} from "../sol/IGame.sol";
 import {Phase} from "../sol/MatchWord.sol";
-import {Fixture} from "./Fixture.sol";
 import {Naive} from "./Naive.sol";
+import {Opened, Witness} from "./Packed.sol";
+import {Prepared} from "./Prepared.sol";
 import {Track} from "./Setting.sol";
-import {Opened, Packed, Witness} from "./Packed.sol";
 
 /// A step in two moves (PROTOCOL 4.5), of operator 2: it opens one tile of each operand and one of records.
-contract PrepareTest is Fixture {
+contract PrepareTest is Prepared {
     uint256 private constant OPERATOR = 2;
     uint256 private constant ELEMENT = 70;
 
@@ -43,31 +43,8 @@ contract PrepareTest is Fixture {
         for (uint256 i; i < levels; ++i) low.a.proof[i] = w.a.proof[i];
     }
 
-    /// keccak(level, index, node, …), zeros for the third operand.
-    function _digest(Witness memory up, uint256 levels) private pure returns (bytes32) {
-        return keccak256(
-            bytes.concat(
-                abi.encode(levels, uint32(bytes4(up.a.indices)), bytes32(up.a.tiles)),
-                abi.encode(0, uint32(bytes4(up.b.indices)), bytes32(up.b.tiles)),
-                abi.encode(0, uint32(bytes4(up.params.indices)), bytes32(up.params.tiles)),
-                new bytes(96)
-            )
-        );
-    }
-
-    function _prepareCall(bytes32 id, Witness memory up) private view returns (bytes memory) {
-        Track storage t = tracks[id];
-        IGame.Posted memory p = posts[t.claimId];
-        bytes memory d = operatorBytes(t.place);
-        return abi.encodeCall(game.prepare, (p, t.number, seatedOn(id), t.list, t.node, d, Packed.all(up)));
-    }
-
     function _prepare(bytes32 id, uint256 levels) private {
-        Witness memory up = _above(levels);
-        send(CHALLENGER, _prepareCall(id, up));
-        turn(id, false);
-        (tracks[id].phase, tracks[id].list) = (Phase.READY, _digest(up, levels));
-        check(id);
+        prepare(id, _above(levels), [levels, 0, 0]);
     }
 
     function _judge(bytes32 id, uint256 levels, bool lies) private {
@@ -116,7 +93,7 @@ contract PrepareTest is Fixture {
         bytes32 id = _begin(true, true);
         _prepare(id, 0);
         refuse(EXECUTOR, revealTilesCall(id, tilesNow(id)), IGame.WrongPhase.selector);
-        refuse(CHALLENGER, _prepareCall(id, _above(0)), IGame.WrongPhase.selector);
+        refuse(CHALLENGER, prepareCall(id, _above(0)), IGame.WrongPhase.selector);
         refuse(STRANGER, nameCall(id, ELEMENT, _below(0)), IGame.WrongState.selector);
         refuse(STRANGER, timeoutCall(id), IGame.NotYet.selector);
         wait(210);
@@ -143,14 +120,14 @@ contract PrepareTest is Fixture {
             if (i == 9) up.a.tiles = new bytes(128);
             if (i == 10) up.b.indices = "";
             if (i == 11) (why, up.third.indices) = (IGame.WitnessExtra.selector, hex"00000000");
-            refuse(CHALLENGER, _prepareCall(id, up), why);
+            refuse(CHALLENGER, prepareCall(id, up), why);
         }
         Witness memory nothing;
-        refuse(CHALLENGER, _prepareCall(id, nothing), IGame.WrongCount.selector);
+        refuse(CHALLENGER, prepareCall(id, nothing), IGame.WrongCount.selector);
         // An element of several segments is named without a witness.
         bytes32 other = openMatch(tracks[id].claimId);
         walk(other, 0, 0);
-        refuse(CHALLENGER, _prepareCall(other, nothing), IGame.WitnessExtra.selector);
+        refuse(CHALLENGER, prepareCall(other, nothing), IGame.WitnessExtra.selector);
     }
 
     function test_attack_09_prepared_names_that_are_refused() public {

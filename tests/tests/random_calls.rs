@@ -5,8 +5,9 @@ mod calls;
 #[path = "../../bisection/tests/stage/mod.rs"]
 mod stage;
 
+use calls::library::Library;
 use calls::tally::{REFUSALS, Tally};
-use calls::world::{ACCOUNTS, Library};
+use calls::world::ACCOUNTS;
 use calls::{SEEDS, is_kept, line, parameters, play};
 use narrows_bisection::{Account, Call, Event, Game, Refusal, Wei};
 use narrows_contracts::{Chain as _, Transaction};

@@ -19,6 +19,8 @@ pub use step::{partial_with, read_element, settle_fold, step};
 #[cfg(test)]
 mod kinds_tests;
 #[cfg(test)]
+mod opened_tests;
+#[cfg(test)]
 mod prepared_tests;
 #[cfg(test)]
 mod tests;

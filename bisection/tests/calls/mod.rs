@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 pub mod bend;
+pub mod library;
 pub mod rng;
 pub mod tally;
 pub mod world;
@@ -17,9 +18,10 @@ use narrows_bisection::{Parameters, Wei};
 use narrows_commitment::Digest;
 
 use crate::stage::scene::Machine;
+use library::Library;
 use rng::Rng;
 use tally::Tally;
-use world::{Library, World};
+use world::World;
 
 /// The seeds that every run plays, and the calls of each.
 pub const SEEDS: std::ops::Range<u64> = 1..201;

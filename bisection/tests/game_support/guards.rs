@@ -3,7 +3,7 @@
 use narrows_bisection::{Account, Call, Refusal, Wei};
 use narrows_commitment::Digest;
 
-use super::world::{World, carried};
+use super::{CHALLENGER, NOTHING, STRANGER, World, carried};
 
 /// A call as it is made.
 #[derive(Debug, Clone)]
@@ -75,4 +75,44 @@ pub fn about_the_match() -> Vec<(Refusal, Bend)> {
         (Refusal::UnknownMatch, Box::new(|m| *carried(&mut m.call).expect("a move").0 = 99)),
         (Refusal::WrongValue, value(1)),
     ]
+}
+
+/// A move made by whose turn it is; its own guard, and then all that is checked before it. `lengths`: what is
+/// checked before the state. A statement is known by `statement`.
+pub fn guard(
+    world: &World,
+    call: Option<Call>,
+    own: Vec<(Refusal, Bend)>,
+    lengths: Vec<(Refusal, Bend)>,
+    statement: bool,
+) {
+    let (sender, next) = world.next();
+    let sender = if call.is_some() { CHALLENGER } else { sender };
+    let good = Message { now: world.now, sender, value: NOTHING, call: call.unwrap_or(next) };
+    let mut bends = own;
+    bends.push((Refusal::TooLate, at(world.deadline())));
+    if statement {
+        bends.push((
+            Refusal::NotYourMove,
+            Box::new(|message| {
+                message.sender = STRANGER;
+                if let Call::SubTrace { signature, .. } | Call::Fold { signature, .. } = &mut message.call {
+                    signature.clear();
+                }
+            }),
+        ));
+    }
+    let judged = matches!(
+        good.call,
+        Call::Prepare { .. } | Call::Name { .. } | Call::Fold { .. } | Call::Segment { .. }
+    );
+    if judged {
+        bends.push((Refusal::ClaimClosed, at(world.hard_end())));
+    }
+    bends.extend(before_the_claim());
+    for (refusal, length) in lengths {
+        bends.push((refusal, length));
+    }
+    bends.extend(about_the_match());
+    refused_in_order(world, &good, &bends);
 }

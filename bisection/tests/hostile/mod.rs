@@ -1,0 +1,314 @@
+//! A program of one layer that nobody checked, and a game about it.
+
+use std::sync::LazyLock;
+
+use narrows_bisection::game::ids;
+use narrows_bisection::{
+    Block, BlockTime, Call, Event, Game, Opened, Phase, Posted, Refusal, Refutation, Wei, Witness,
+};
+use narrows_commitment::{Digest, Domain, LayersRoot, TensorRoot, TraceRoot, Tree, tagged, tile_at};
+use narrows_program::{OperatorIndex, Program};
+
+use crate::game_support::*;
+
+/// The only layer of a program: how many operators it says it has, of which `export` is exported, from `first` on.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    pub first: u32,
+    pub count: u8,
+    pub export: u8,
+}
+
+pub const ALONE: Shape = Shape { first: 0, count: 1, export: 0 };
+
+impl Shape {
+    pub fn head(&self) -> Vec<u8> {
+        [&self.first.to_be_bytes()[..], &[self.count, 1, self.export]].concat()
+    }
+
+    /// All of its operators are the same.
+    pub fn operators(&self, operator: &[u8]) -> Tree {
+        Tree::new(vec![tagged(Domain::Operator, &[operator]); self.count.into()])
+    }
+
+    /// What is stated of its operators' outputs: the output of the exported one, and anything of the others.
+    pub fn roots(&self, output: Digest) -> Vec<TensorRoot> {
+        let root = |position| if position == self.export { output } else { SALT };
+        (0..self.count).map(|position| TensorRoot(root(position))).collect()
+    }
+}
+
+/// The legal program of one operator, and the lie that is claimed of it: element 1.
+pub static LEGAL: LazyLock<(Program, Vec<u8>)> = LazyLock::new(|| {
+    let program = single(2);
+    let output = doctored(&program, (0, 1)).output().to_vec();
+    (program, output)
+});
+
+/// The legal operator's bytes: its descriptor, and the root of its records.
+pub fn legal() -> Vec<u8> {
+    LEGAL.0.operator_bytes(OperatorIndex(0))
+}
+
+/// As many constants' roots behind a descriptor as its kinds ask for, and before them the word of a third operand if the
+/// descriptor says that there is one.
+pub fn with_roots(descriptor: &[u8], third: &[u8]) -> Vec<u8> {
+    let bytes = legal();
+    let extended = descriptor[7] == 1;
+    let roots = 1 + [5, 6].iter().filter(|at| descriptor[**at] == 1).count();
+    let roots = roots + usize::from(extended && third[1] == 1);
+    let word = if extended { third } else { &[] };
+    [&descriptor[..192], word, &bytes[192..].repeat(roots)].concat()
+}
+
+/// A game with a claim on a program of this layer, and a match about it.
+pub struct Trial {
+    pub game: Game,
+    pub shape: Shape,
+    pub operator: Vec<u8>,
+    pub output: Vec<u8>,
+    pub tree: Tree,
+    pub posted: Posted,
+    pub claim: narrows_bisection::ClaimId,
+    /// Where the claimed tensor's tree is.
+    pub level: u32,
+    pub index: u64,
+    /// The sums that were stated.
+    pub stated: Option<Vec<i64>>,
+}
+
+impl Trial {
+    pub fn new(shape: Shape, operator: &[u8]) -> Self {
+        let (legal, output) = (&LEGAL.0, LEGAL.1.clone());
+        let tree = Tree::of_bytes(&output);
+        let root = shape.operators(operator).root();
+        let layers_root = LayersRoot(tagged(Domain::Layer, &[&shape.head(), &root.0]));
+        let header = legal.header_bytes().to_vec();
+        let program = ids::program_root(&header, layers_root);
+        let game = Game::new(CHAIN, GAME, parameters()).expect("good parameters");
+        let input_root = TensorRoot(Tree::of_bytes(&input()).root());
+        let job = ids::job_id(CHAIN, GAME, REQUESTER, program, input_root, SALT);
+        let root = tree.root();
+        let posted =
+            Posted { job, executor: executor(), trace_root: TraceRoot(root), output_root: TensorRoot(root) };
+        let claim = game.claim_id(&posted);
+        let level = tree.depth();
+        let operator = operator.to_vec();
+        let mut trial =
+            Self { game, shape, operator, output, tree, posted, claim, level, index: 0, stated: None };
+        trial.send(STRANGER, NOTHING, START, &Call::Register { header, layers_root }).expect("registers");
+        let (input, deadline) = (input(), JOB_DEADLINE);
+        trial
+            .send(REQUESTER, NOTHING, START, &Call::PostJob { program, input, salt: SALT, deadline })
+            .expect("posts");
+        let commitment = ids::claim_commitment(SALT, &posted);
+        // 1,200 terms, 1.2 wei.
+        trial
+            .send(executor(), Wei(1_001 + 2), START, &Call::CommitClaim { job, commitment })
+            .expect("commits");
+        let call = Call::PostClaim {
+            job,
+            number: 0,
+            committed_at: BlockTime(START),
+            salt: SALT,
+            trace_root: posted.trace_root,
+            output: trial.output.clone(),
+            path: Vec::new(),
+        };
+        trial.send(executor(), NOTHING, START + 1, &call).expect("claims");
+        let bond = trial.game.program(program).and_then(|p| p.bond(&parameters())).expect("small");
+        trial.send(CHALLENGER, bond, START + 1, &Call::Open { posted, commitment: SALT }).expect("opens");
+        trial
+    }
+
+    pub fn send(
+        &mut self,
+        sender: narrows_bisection::Account,
+        value: Wei,
+        now: u64,
+        call: &Call,
+    ) -> Result<Vec<Event>, Refusal> {
+        let before = self.game.clone();
+        let block = Block { time: BlockTime(now), base_fee: Wei(2) };
+        let result = self.game.apply(block, sender, value, call);
+        assert!(result.is_ok() || self.game == before, "{} changed something", call.name());
+        result
+    }
+
+    pub fn phase(&self) -> Phase {
+        self.game.match_of(ids::match_id(self.claim, 0)).expect("a match").state.phase
+    }
+
+    pub fn opened(&self, bytes: &[u8], tiles: std::ops::Range<u64>) -> Opened {
+        let tree = Tree::of_bytes(bytes);
+        let indices: Vec<u64> = tiles.collect();
+        Opened {
+            root_path: Vec::new(),
+            indices: indices.iter().map(|index| *index as u32).collect(),
+            tiles: indices.iter().flat_map(|index| tile_at(bytes, *index)).collect(),
+            proof: tree.multi_proof(&indices),
+        }
+    }
+
+    pub fn witness(&self, choice: u8, whole: bool) -> Witness {
+        if choice.is_multiple_of(4) {
+            return Witness::default();
+        }
+        let a = self.opened(&input(), 0..10);
+        let records = &LEGAL.0.constants()[0].bytes;
+        let b = if self.operator[4] == 0 { Opened::default() } else { a.clone() };
+        let params = if whole { self.opened(records, 0..150) } else { Opened::default() };
+        let third = if self.operator[7] == 1 && whole { a.clone() } else { Opened::default() };
+        Witness { a, b, params, third }
+    }
+
+    /// The next move, steered by `choice`.
+    pub fn advance(&mut self, choice: u8) {
+        let this = *self.game.match_of(ids::match_id(self.claim, 0)).expect("a match");
+        let state = this.state;
+        let (posted, claim, number, footing) = (self.posted, self.claim, 0, state.seated());
+        let (list, challenger) = (state.list, state.challenger);
+        let operators = self.shape.operators(&self.operator);
+        let layer = [&self.shape.head()[..], &operators.root().0].concat();
+        let operator = self.operator.clone();
+        let roots = self.shape.roots(self.tree.root());
+        let segments = |operator: &[u8]| {
+            let descriptor = narrows_bisection::referee::Descriptor::decode(operator).expect("its length");
+            descriptor.segments().min(300) as usize
+        };
+        let (sender, call) = match state.phase {
+            Phase::LayerC => {
+                let operator = if self.shape.count == 1 { operator } else { operators.root().0.to_vec() };
+                let (layer, path, siblings) = (self.shape.head(), Vec::new(), Vec::new());
+                let (node, child) = (state.node, 0);
+                let call =
+                    Call::Enter { claim, number, footing, child, node, siblings, layer, operator, path };
+                (CHALLENGER, call)
+            }
+            Phase::SubE => {
+                let signature = Vec::new();
+                (executor(), Call::SubTrace { posted, number, footing, challenger, layer, roots, signature })
+            }
+            Phase::SubC => {
+                let position = u32::from(self.shape.export);
+                let list = Tree::new(roots.iter().map(|root| root.0).collect());
+                let call = Call::PickOperator {
+                    claim,
+                    number,
+                    footing,
+                    position,
+                    layer,
+                    operator,
+                    operator_path: operators.path(position.into()),
+                    root: roots[position as usize],
+                    root_path: list.path(position.into()),
+                };
+                (CHALLENGER, call)
+            }
+            Phase::TileE | Phase::TileC => {
+                let levels = u32::from(state.levels()).min(self.level);
+                let (level, index) =
+                    (self.level - levels, self.index << levels | (u64::from(choice) & ((1 << levels) - 1)));
+                let call = Call::Pick {
+                    claim,
+                    number,
+                    footing: state.picked(),
+                    child: (index & ((1 << levels) - 1)) as u32,
+                    node: self.tree.node(level, index),
+                    siblings: (level..self.level)
+                        .map(|l| self.tree.node(l, (index >> (l - level)) ^ 1))
+                        .collect(),
+                };
+                (self.level, self.index) = (level, index);
+                (CHALLENGER, call)
+            }
+            Phase::DataE if choice.is_multiple_of(2) => {
+                let first = self.index << self.level;
+                let tiles = first..first + state.real_tiles().min(16);
+                let tiles = tiles.flat_map(|tile| tile_at(&self.output, tile)).collect();
+                (STRANGER, Call::RevealTiles { claim, number, footing: state.shown(), tiles })
+            }
+            Phase::DataE | Phase::Name => {
+                let slot = u64::from(choice >> 2) & ((1 << self.level) - 1);
+                let tile = self.index << self.level | slot;
+                let leaf = tile.min(9);
+                let call = Call::Name {
+                    posted,
+                    number,
+                    footing,
+                    list,
+                    tile: tile_at(&self.output, leaf).to_vec(),
+                    slot: slot as u8,
+                    siblings: self.tree.path(leaf)[..self.level as usize].to_vec(),
+                    element: choice % 16,
+                    operator,
+                    witness: Box::new(self.witness(choice, true)),
+                };
+                (CHALLENGER, call)
+            }
+            Phase::FoldE => {
+                let sums = vec![i64::from(choice); segments(&operator)];
+                let Witness { params, third, .. } = self.witness(1, true);
+                let (params, third, signature) = (Box::new(params), Box::new(third), Vec::new());
+                let call = Call::Fold {
+                    posted,
+                    number,
+                    footing,
+                    list,
+                    challenger,
+                    operator,
+                    sums,
+                    params,
+                    third,
+                    signature,
+                };
+                (executor(), call)
+            }
+            Phase::Seg => {
+                let Some(sums) = self.stated.clone() else { return };
+                let index = u32::from(choice) % 3;
+                let witness = Box::new(self.witness(choice, false));
+                (CHALLENGER, Call::Segment { posted, number, footing, list, operator, sums, index, witness })
+            }
+            _ => return,
+        };
+        let result = self.send(sender, NOTHING, START + 2, &call);
+        if let (Ok(_), Call::Fold { sums, .. }) = (&result, call) {
+            self.stated = Some(sums);
+        }
+    }
+
+    /// The whole of it in one call, steered by `choice`.
+    pub fn refute(&mut self, choice: u8) -> Result<Vec<Event>, Refusal> {
+        let operators = self.shape.operators(&self.operator);
+        let position = u64::from(self.shape.export);
+        let tile = u64::from(choice) % 10;
+        let refutation = Refutation {
+            layer: self.shape.head(),
+            operator: self.operator.clone(),
+            position: self.shape.export.into(),
+            operator_path: operators.path(position),
+            tile_index: tile as u32,
+            tile: tile_at(&self.output, tile).to_vec(),
+            tile_path: self.tree.path(tile),
+            element: choice % 32,
+            witness: self.witness(choice | 1, true),
+            ..Refutation::default()
+        };
+        let call = Call::Refute { posted: self.posted, refutation: Box::new(refutation) };
+        self.send(STRANGER, NOTHING, START + 2, &call)
+    }
+}
+
+/// Plays such a program as far as it goes, and refutes it at once; gives the match's last phase.
+pub fn play(shape: Shape, operator: &[u8], choices: &[u8]) -> Phase {
+    let mut trial = Trial::new(shape, operator);
+    for choice in choices {
+        trial.advance(*choice);
+    }
+    let mut refuted = Trial::new(shape, operator);
+    for choice in choices.iter().take(3) {
+        let _ = refuted.refute(*choice);
+    }
+    trial.phase()
+}
