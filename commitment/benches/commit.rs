@@ -14,6 +14,15 @@ fn commit(c: &mut Criterion) {
         });
     }
     group.finish();
+    let mut group = c.benchmark_group("commitment::root_of_bytes");
+    for size in [1 << 16, 1 << 18, 1 << 20, 1 << 24] {
+        let bytes: Vec<u8> = (0..size).map(|i: usize| ((i * 31) >> 3) as u8).collect();
+        group.throughput(Throughput::Bytes(size as u64));
+        group.bench_with_input(BenchmarkId::from_parameter(size), &bytes, |b, bytes| {
+            pool.install(|| b.iter(|| Tree::root_of_bytes(bytes)))
+        });
+    }
+    group.finish();
 }
 
 criterion_group!(benches, commit);

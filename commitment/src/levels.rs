@@ -10,11 +10,12 @@ pub(crate) const PARALLEL_TILES: usize = 4096;
 /// Hashes that one thread takes at a time.
 const PORTION: usize = 512;
 
-/// Tiles of a block, which one thread hashes in one go: 64 KiB, some 50 to 100 microseconds.
-const BLOCK: usize = 512;
+/// Tiles of a block, which one thread hashes in one go: 16 KiB, some 5 to 20 microseconds, since at the end of a root the
+/// other threads may wait for one.
+const BLOCK: usize = 128;
 
 /// Levels above a block's tiles that are hashed with them: as many as leave all lanes of a vector busy.
-const BLOCK_LEVELS: u32 = 6;
+const BLOCK_LEVELS: u32 = 4;
 
 /// How a tree is hashed; no choice changes a digest.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +78,7 @@ pub(crate) fn root_of_bytes(lanes: Lanes, bytes: &[u8]) -> Digest {
     }
     let mut nodes = vec![Digest::default(); tiles.div_ceil(1 << BLOCK_LEVELS)];
     let blocks = bytes.par_chunks(BLOCK * TILE_BYTES).zip(nodes.par_chunks_mut(BLOCK >> BLOCK_LEVELS));
-    blocks.for_each(|(bytes, nodes)| block(lanes, bytes, BLOCK_LEVELS, nodes));
+    blocks.with_max_len(1).for_each(|(bytes, nodes)| block(lanes, bytes, BLOCK_LEVELS, nodes));
     let hashing = Hashing::of(lanes, tiles);
     let mut parents = vec![Digest::default(); nodes.len().div_ceil(2)];
     for level in BLOCK_LEVELS..depth {
