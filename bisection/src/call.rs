@@ -1,30 +1,9 @@
-//! Everything that may be said to the contracts, everything they answer, and every reason to refuse.
+//! Everything that may be said to the contracts.
 
 use narrows_commitment::{Digest, LayersRoot, ProgramRoot, TensorRoot, TraceRoot};
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, BlockTime, ClaimId, JobId, MatchId, Opened, Wei, Witness};
-
-/// Bytes as hexadecimal text, for records and journals that people read.
-pub(crate) mod hex {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&bytes.iter().map(|b| format!("{b:02x}")).collect::<String>())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bad = || serde::de::Error::custom("bytes are an even number of hexadecimal digits");
-        if text.len() % 2 != 0 || !text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
-            return Err(bad());
-        }
-        (0..text.len())
-            .step_by(2)
-            .map(|i| u8::from_str_radix(&text[i..i + 2], 16).map_err(|_| bad()))
-            .collect()
-    }
-}
+use crate::{Account, BlockTime, ClaimId, JobId, Opened, Wei, Witness};
 
 /// What a claim says (PROTOCOL 3); its id is a hash of this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -110,10 +89,10 @@ pub struct Point {
 #[allow(missing_docs, reason = "the fields are those that PROTOCOL 4.6 names")]
 pub struct Refutation {
     pub layer_index: u32,
-    #[serde(with = "hex")]
+    #[serde(with = "crate::hex")]
     pub layer: Vec<u8>,
     pub layer_path: Vec<Digest>,
-    #[serde(with = "hex")]
+    #[serde(with = "crate::hex")]
     pub operator: Vec<u8>,
     pub position: u32,
     pub operator_path: Vec<Digest>,
@@ -121,10 +100,10 @@ pub struct Refutation {
     pub exports: Vec<TensorRoot>,
     pub list: Digest,
     pub list_path: Vec<Digest>,
-    #[serde(with = "hex")]
+    #[serde(with = "crate::hex")]
     pub signature: Vec<u8>,
     pub tile_index: u32,
-    #[serde(with = "hex")]
+    #[serde(with = "crate::hex")]
     pub tile: Vec<u8>,
     pub tile_path: Vec<Digest>,
     pub element: u8,
@@ -138,14 +117,14 @@ pub struct Refutation {
 pub enum Call {
     /// Registers a program by its header and root of layers.
     Register {
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         header: Vec<u8>,
         layers_root: LayersRoot,
     },
     /// Asks for a run, with its fee as value.
     PostJob {
         program: ProgramRoot,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         input: Vec<u8>,
         salt: Digest,
         deadline: BlockTime,
@@ -159,7 +138,7 @@ pub enum Call {
         committed_at: BlockTime,
         salt: Digest,
         trace_root: TraceRoot,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         output: Vec<u8>,
         path: Vec<Digest>,
     },
@@ -192,9 +171,9 @@ pub enum Call {
         child: u32,
         node: Digest,
         siblings: Vec<Digest>,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         layer: Vec<u8>,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         operator: Vec<u8>,
         path: Vec<Digest>,
     },
@@ -205,10 +184,10 @@ pub enum Call {
         number: u64,
         footing: Footing,
         challenger: Account,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         layer: Vec<u8>,
         roots: Vec<TensorRoot>,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         signature: Vec<u8>,
     },
     /// Names the first operator of the disputed layer that differs. `layer` is the head and the operators root, as in
@@ -218,9 +197,9 @@ pub enum Call {
         number: u64,
         footing: Footing,
         position: u32,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         layer: Vec<u8>,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         operator: Vec<u8>,
         operator_path: Vec<Digest>,
         root: TensorRoot,
@@ -231,7 +210,7 @@ pub enum Call {
         claim: ClaimId,
         number: u64,
         footing: Footing,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         tiles: Vec<u8>,
     },
     /// Shows the nodes above the tiles that the name opens which follows. Each opening is of one node, in the place of a tile.
@@ -241,7 +220,7 @@ pub enum Call {
         footing: Footing,
         list: Digest,
         node: Digest,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         operator: Vec<u8>,
         witness: Box<Witness>,
     },
@@ -251,12 +230,12 @@ pub enum Call {
         number: u64,
         footing: Footing,
         list: Digest,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         tile: Vec<u8>,
         slot: u8,
         siblings: Vec<Digest>,
         element: u8,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         operator: Vec<u8>,
         witness: Box<Witness>,
     },
@@ -267,12 +246,12 @@ pub enum Call {
         footing: Footing,
         list: Digest,
         challenger: Account,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         operator: Vec<u8>,
         sums: Vec<i64>,
         params: Box<Opened>,
         third: Box<Opened>,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         signature: Vec<u8>,
     },
     /// Proves one partial value wrong.
@@ -281,7 +260,7 @@ pub enum Call {
         number: u64,
         footing: Footing,
         list: Digest,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         operator: Vec<u8>,
         sums: Vec<i64>,
         index: u32,
@@ -306,7 +285,7 @@ pub enum Call {
         point: Point,
         salt: Digest,
         depth: u8,
-        #[serde(with = "hex")]
+        #[serde(with = "crate::hex")]
         tile: Vec<u8>,
         path: Vec<Digest>,
     },
@@ -355,130 +334,4 @@ impl Call {
     pub const fn is_payable(&self) -> bool {
         matches!(self, Self::PostJob { .. } | Self::CommitClaim { .. } | Self::Open { .. })
     }
-}
-
-/// What the contracts announce (PROTOCOL 5).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[allow(missing_docs, reason = "the fields are those that PROTOCOL 5 names")]
-pub enum Event {
-    /// A program is registered.
-    Registered { program: ProgramRoot },
-    /// A job stands.
-    JobPosted {
-        job: JobId,
-        requester: Account,
-        program: ProgramRoot,
-        input_root: TensorRoot,
-        fee: Wei,
-        deadline: BlockTime,
-        #[serde(with = "hex")]
-        input: Vec<u8>,
-    },
-    /// An executor committed to a claim.
-    ClaimCommitted { job: JobId, executor: Account, number: u64, commitment: Digest, committed_at: BlockTime },
-    /// A claim stands.
-    ClaimPosted {
-        claim: ClaimId,
-        posted: Posted,
-        number: u64,
-        window_end: BlockTime,
-        hard_end: BlockTime,
-        #[serde(with = "hex")]
-        output: Vec<u8>,
-    },
-    /// A commitment was never posted.
-    ClaimLapsed { job: JobId, number: u64 },
-    /// The claim is final.
-    ClaimFinal { claim: ClaimId, job: JobId },
-    /// The fee is a claim's.
-    JobAwarded { job: JobId, claim: ClaimId },
-    /// The fee went back.
-    JobRefunded { job: JobId },
-    /// A match begins.
-    MatchOpened {
-        match_id: MatchId,
-        claim: ClaimId,
-        challenger: Account,
-        number: u64,
-        commitment: Digest,
-        bond: Wei,
-    },
-    /// Somebody committed to its own trace.
-    Committed { claim: ClaimId, challenger: Account, number: u64, commitment: Digest },
-    /// Descendants were shown.
-    Revealed { match_id: MatchId, word: Digest, nodes: Vec<Digest> },
-    /// A descendant was named.
-    Picked { match_id: MatchId, word: Digest, node: Digest },
-    /// The disputed layer's roots were stated.
-    SubTraced { match_id: MatchId, word: Digest, roots: Vec<TensorRoot> },
-    /// An operator of the disputed layer was named.
-    OperatorPicked { match_id: MatchId, word: Digest, position: u32 },
-    /// The tiles under the node were shown.
-    TilesRevealed {
-        match_id: MatchId,
-        word: Digest,
-        #[serde(with = "hex")]
-        tiles: Vec<u8>,
-    },
-    /// Nodes above the tiles that a name will open were shown; `list` is their digest.
-    Prepared { match_id: MatchId, word: Digest, list: Digest },
-    /// An element of more than one segment was named.
-    Named { match_id: MatchId, word: Digest, element: u32, value: i32 },
-    /// Partial values were stated.
-    Folded { match_id: MatchId, word: Digest, sums: Vec<i64> },
-    /// The challenger won.
-    MatchWon { match_id: MatchId, claim: ClaimId },
-    /// The challenger lost.
-    MatchLost { match_id: MatchId, claim: ClaimId },
-    /// The claim is refuted; the point is 0 when the reward is paid.
-    ClaimRefuted { claim: ClaimId, job: JobId, point: Digest },
-    /// A commitment was opened at the point.
-    RewardOpened { claim: ClaimId, number: u64, challenger: Account },
-    /// The reward is owed to the winner, or burned (winner 0).
-    RewardCollected { claim: ClaimId, winner: Account, amount: Wei },
-    /// A bond went back.
-    Reclaimed { match_id: MatchId },
-    /// Money left.
-    Withdrawn { account: Account, amount: Wei },
-}
-
-/// Why a call is refused; the names are the contracts' errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
-#[error("refused: {self:?}")]
-#[allow(missing_docs, reason = "PROTOCOL 3 and 4 say when each is given")]
-pub enum Refusal {
-    BadHeader,
-    UnknownProgram,
-    UnknownJob,
-    UnknownClaim,
-    UnknownMatch,
-    UnknownCommitment,
-    Exists,
-    JobClosed,
-    ClaimClosed,
-    WrongPhase,
-    WrongState,
-    WrongLength,
-    WrongValue,
-    WrongCount,
-    WrongIndex,
-    WrongDescriptor,
-    WrongStatement,
-    NotYourMove,
-    TooLate,
-    NotYet,
-    BadOpening,
-    BadSignature,
-    PaddingHonest,
-    OutOfRange,
-    FoldMismatch,
-    WitnessMissing,
-    WitnessExtra,
-    NoFault,
-    NoReward,
-    NotBetter,
-    NotACopy,
-    NothingOwed,
-    TransferFailed,
 }

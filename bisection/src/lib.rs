@@ -5,7 +5,9 @@
 #![forbid(unsafe_code)]
 
 mod call;
+mod event;
 pub mod game;
+mod hex;
 mod ids;
 pub mod ledger;
 mod opened;
@@ -21,7 +23,8 @@ mod state;
 pub mod trace;
 mod witness;
 
-pub use call::{Call, Event, Footing, Point, Posted, Refusal, Refutation, Seat, Seated, Standing};
+pub use call::{Call, Footing, Point, Posted, Refutation, Seat, Seated, Standing};
+pub use event::{Event, Refusal};
 pub use game::{Best, Claim, ClaimStatus, Game, Job, Match, Registered};
 pub use ids::{Account, Block, BlockTime, ClaimId, JobId, MatchId, StateHash, Wei};
 pub use ledger::{ClaimEntry, CommitmentEntry, JobEntry, Ledger, MatchEntry, Promise, Refuted};

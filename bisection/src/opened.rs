@@ -14,7 +14,7 @@ pub struct Opened {
     /// The opened tiles, strictly increasing.
     pub indices: Vec<u32>,
     /// Their bytes, 128 each.
-    #[serde(with = "crate::call::hex")]
+    #[serde(with = "crate::hex")]
     pub tiles: Vec<u8>,
     /// The rest of the tensor's tree.
     pub proof: MultiProof,

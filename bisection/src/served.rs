@@ -19,7 +19,7 @@ pub struct SignedList {
     /// The sub-trace's root.
     pub list: Digest,
     /// r | s | v.
-    #[serde(with = "crate::call::hex")]
+    #[serde(with = "crate::hex")]
     pub signature: Vec<u8>,
 }
 
@@ -28,7 +28,7 @@ pub struct SignedList {
 #[serde(deny_unknown_fields)]
 pub struct Served {
     /// The trace file (see [`Trace::encode`]).
-    #[serde(with = "crate::call::hex")]
+    #[serde(with = "crate::hex")]
     pub trace: Vec<u8>,
     /// One for each layer of several operators, if the executor signs.
     pub lists: Vec<SignedList>,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Removes each guard of guards.txt in turn and expects the game's unit tests, those of prepared steps, the random calls or the
-# model check to fail.
+# Removes each guard of guards.txt in turn and expects the game's unit tests, its tests by hand, the random calls or the model
+# check to fail.
 # All guards are made removable in one copy of the tree, so that everything is built once; which one is removed is told by
 # the environment. With arguments, only the lines of these numbers. CHECKS names the checks, in order; the default stops
 # at the first that notices.
@@ -10,7 +10,7 @@ here=$PWD
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$here/target/guards}"
-checks=${CHECKS:-"unit prepared calls model"}
+checks=${CHECKS:-"unit game calls model"}
 
 mkdir "$copy/bisection"
 cp -r commitment program Cargo.lock "$copy"
@@ -44,15 +44,20 @@ while IFS= read -r guard; do
   guards+=("$line $guard")
 done <tests/mutations/guards.txt
 cd "$copy"
-cargo test --release --offline -p narrows-bisection --lib --test game_prepared --test random_calls --test model_check --no-run \
-  --message-format=json 2>"$copy/log" | perl -ne '
+cargo test --release --offline -p narrows-bisection --lib --tests --no-run --message-format=json 2>"$copy/log" | perl -ne '
     next unless /"reason":"compiler-artifact"/ and /"executable":"([^"]+)"/; my $exe = $1;
     /"target":\{"kind":\["(\w+)"\][^}]*"name":"(\w+)"/; print $1 eq "lib" ? "unit" : $2, " $exe\n"' >"$copy/built" ||
   { cat "$copy/log"; exit 1; }
 declare -A binary
 while read -r name path; do binary[$name]=$path; done <"$copy/built"
-binary[calls]=${binary[random_calls]} binary[model]=${binary[model_check]} binary[prepared]=${binary[game_prepared]}
+binary[calls]=${binary[random_calls]} binary[model]=${binary[model_check]}
+# The quick ones first.
+games="guards guards_within phases prepared verdicts claims clocks hostile money record"
 run() { # name, guard
+  if [ "$1" = game ]; then
+    for game in $games; do run "game_$game" "$2" || return 1; done
+    return 0
+  fi
   case "$1" in
   unit) (cd bisection && NARROWS_GUARD=$2 timeout 120 "${binary[unit]}" -q game:: referee:: refute:: players::) ;;
   *) (cd bisection && NARROWS_GUARD=$2 RUST_TEST_FAIL_FAST=1 timeout 900 "${binary[$1]}" -q) ;;

@@ -2,6 +2,7 @@
 
 mod binary;
 pub(crate) mod forms;
+mod job;
 mod joins;
 mod map;
 mod matrix;
@@ -31,41 +32,9 @@ use crate::profile::Profile;
 use crate::requantise::{Scale, identity, record};
 use crate::view::View;
 use forms::{Form, Forms};
-use nest::{Nest, Order, Reduction, nest};
-
-/// A stored tensor with what its integers mean.
-#[derive(Debug, Clone)]
-pub(crate) struct Stored {
-    /// Where it is.
-    pub source: Source,
-    /// Type and scale, and the range of its integers.
-    pub form: Form,
-    /// How it reads in logical order.
-    pub view: View,
-}
-
-impl Stored {
-    fn read(&self) -> Read {
-        self.with(self.view.clone())
-    }
-
-    fn with(&self, view: View) -> Read {
-        Read { source: self.source, dtype: self.form.dtype, view }
-    }
-
-    fn shape(&self) -> Vec<usize> {
-        self.view.shape()
-    }
-
-    /// The real value of a step.
-    fn step(&self) -> f64 {
-        self.form.scale.real()
-    }
-
-    fn reach(&self) -> u128 {
-        self.form.reach()
-    }
-}
+pub(crate) use job::Stored;
+use job::{End, Job, Read};
+use nest::{Nest, Order, Reduction};
 
 /// What the lowering of a plan gives.
 pub(crate) struct Lowered {
@@ -94,47 +63,6 @@ pub(crate) struct Output {
 
 /// The role of an operator that puts a tensor in another order.
 pub(crate) const REORDER: &str = "reorder";
-
-/// An operand before its loops are found: its view has the output's dimensions and then the reduction's.
-#[derive(Debug, Clone)]
-struct Read {
-    source: Source,
-    dtype: DType,
-    view: View,
-}
-
-/// How an operator ends.
-#[derive(Debug, Clone)]
-enum End {
-    Requantise,
-    /// A table, and the first value that it is read for.
-    Table(ConstantIndex),
-    Divide {
-        by: Read,
-        lift: u8,
-    },
-    Root,
-}
-
-/// An operator before its loops are found.
-#[derive(Debug, Clone)]
-struct Job {
-    fold: Fold,
-    a: Read,
-    b: Option<Read>,
-    scales: (i32, i32),
-    records: Read,
-    end: End,
-    windows: Vec<Window>,
-    /// Dimensions of the output; what views have behind are the reduction's.
-    rank: usize,
-    order: Order,
-    reduction: Reduction,
-    /// What it clamps to, or a table's range.
-    lo: i64,
-    hi: i64,
-    form: Form,
-}
 
 /// The lowering in progress.
 struct Lowering<'a> {
@@ -416,25 +344,6 @@ impl Lowering<'_> {
 
     fn shape(&self, id: ValueId) -> &[usize] {
         &self.graph.value(id).shape
-    }
-}
-
-impl Job {
-    /// The operands' views: a, records, b, divisor. Records and divisors do not change along the reduction.
-    fn views(&self) -> Vec<View> {
-        let shape = self.a.view.shape();
-        let whole = |read: &Read| read.view.and_repeated(&shape[read.view.dims.len()..]);
-        let mut views = vec![self.a.view.clone(), whole(&self.records)];
-        views.extend(self.b.as_ref().map(|b| b.view.clone()));
-        if let End::Divide { by, .. } = &self.end {
-            views.push(whole(by));
-        }
-        views
-    }
-
-    fn nest(&self) -> Option<Nest> {
-        let views = self.views();
-        nest(&views.iter().collect::<Vec<_>>(), self.rank, &self.order, self.reduction)
     }
 }
 
