@@ -70,6 +70,21 @@ fn attack_28_a_descriptor_beyond_the_limits_is_refused_where_it_is_entered() {
 }
 
 #[test]
+fn attack_28_an_operator_of_another_length_is_refused_where_it_is_shown() {
+    let several = Shape { first: 0, count: 3, export: 1 };
+    let whole = legal();
+    for operator in [&whole[..0], &whole[..191], &whole[..223], &[&whole[..], &[0]].concat()] {
+        let mut alone = Trial::new(ALONE, operator);
+        assert_eq!(alone.advance(1), Some(Refusal::WrongLength));
+        assert_eq!(alone.phase(), Phase::LayerC);
+        let mut within = Trial::new(several, operator);
+        assert_eq!([within.advance(1), within.advance(1)], [None, None]);
+        assert_eq!(within.advance(1), Some(Refusal::WrongDescriptor));
+        assert_eq!(within.phase(), Phase::SubC);
+    }
+}
+
+#[test]
 fn attack_28_a_word_of_any_kind_is_refused_without_a_panic() {
     let mut trial = Trial::new(ALONE, &legal());
     let seated = Seated { challenger: CHALLENGER, seat: Seat::default() };

@@ -36,6 +36,19 @@ fn locked_by_inventory(game: &Game) -> u128 {
 }
 
 #[test]
+fn attack_33_money_that_no_chain_has_is_refused() {
+    let program = program(2);
+    let mut world = World::job(program.clone(), truth(&program), truth(&program));
+    let all_but_five = Wei(u128::MAX - FEE.0 - 5);
+    world.send(REQUESTER, all_but_five, &post_job(&program, 8)).expect("below 2^128");
+    for (value, refused) in [(6, true), (u128::MAX, true), (5, false), (1, true)] {
+        let result = world.send(REQUESTER, Wei(value), &post_job(&program, 9)).map(|_| ());
+        assert_eq!(result, if refused { Err(Refusal::WrongValue) } else { Ok(()) }, "{value}");
+    }
+    assert_eq!(world.game.locked(), Wei(u128::MAX));
+}
+
+#[test]
 fn attack_16_losing_to_oneself_costs_half_the_bond() {
     let program = program(2);
     let mut world = World::posted(program.clone(), doctored(&program, TARGET), truth(&program));

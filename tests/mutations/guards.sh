@@ -52,7 +52,7 @@ declare -A binary
 while read -r name path; do binary[$name]=$path; done <"$copy/built"
 binary[calls]=${binary[random_calls]} binary[model]=${binary[model_check]}
 # The quick ones first.
-games="guards guards_within phases prepared verdicts claims clocks hostile money record"
+games="guards guards_within phases prepared verdicts claims hostile_trees clocks hostile money record"
 run() { # name, guard
   if [ "$1" = game ]; then
     for game in $games; do run "game_$game" "$2" || return 1; done

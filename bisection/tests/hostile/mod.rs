@@ -1,10 +1,12 @@
 //! A program of one layer that nobody checked, and a game about it.
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
 use std::sync::LazyLock;
 
 use narrows_bisection::game::ids;
 use narrows_bisection::{
-    Block, BlockTime, Call, Event, Game, Opened, Phase, Posted, Refusal, Refutation, Wei, Witness,
+    Block, BlockTime, Call, Event, Game, MatchState, Opened, Phase, Posted, Refusal, Refutation, Wei, Witness,
 };
 use narrows_commitment::{Digest, Domain, LayersRoot, TensorRoot, TraceRoot, Tree, tagged, tile_at};
 use narrows_program::{OperatorIndex, Program};
@@ -79,9 +81,13 @@ pub struct Trial {
 
 impl Trial {
     pub fn new(shape: Shape, operator: &[u8]) -> Self {
+        Self::under(shape, operator, shape.operators(operator).root())
+    }
+
+    /// The same, whose operators' tree is said to have this root.
+    pub fn under(shape: Shape, operator: &[u8], root: Digest) -> Self {
         let (legal, output) = (&LEGAL.0, LEGAL.1.clone());
         let tree = Tree::of_bytes(&output);
-        let root = shape.operators(operator).root();
         let layers_root = LayersRoot(tagged(Domain::Layer, &[&shape.head(), &root.0]));
         let header = legal.header_bytes().to_vec();
         let program = ids::program_root(&header, layers_root);
@@ -136,7 +142,11 @@ impl Trial {
     }
 
     pub fn phase(&self) -> Phase {
-        self.game.match_of(ids::match_id(self.claim, 0)).expect("a match").state.phase
+        self.state().phase
+    }
+
+    pub fn state(&self) -> MatchState {
+        self.game.match_of(ids::match_id(self.claim, 0)).expect("a match").state
     }
 
     pub fn opened(&self, bytes: &[u8], tiles: std::ops::Range<u64>) -> Opened {
@@ -162,10 +172,9 @@ impl Trial {
         Witness { a, b, params, third }
     }
 
-    /// The next move, steered by `choice`.
-    pub fn advance(&mut self, choice: u8) {
-        let this = *self.game.match_of(ids::match_id(self.claim, 0)).expect("a match");
-        let state = this.state;
+    /// The next move, steered by `choice`; gives why it is refused, if it is.
+    pub fn advance(&mut self, choice: u8) -> Option<Refusal> {
+        let state = self.state();
         let (posted, claim, number, footing) = (self.posted, self.claim, 0, state.seated());
         let (list, challenger) = (state.list, state.challenger);
         let operators = self.shape.operators(&self.operator);
@@ -265,29 +274,34 @@ impl Trial {
                 (executor(), call)
             }
             Phase::Seg => {
-                let Some(sums) = self.stated.clone() else { return };
+                let sums = self.stated.clone()?;
                 let index = u32::from(choice) % 3;
                 let witness = Box::new(self.witness(choice, false));
                 (CHALLENGER, Call::Segment { posted, number, footing, list, operator, sums, index, witness })
             }
-            _ => return,
+            _ => return None,
         };
         let result = self.send(sender, NOTHING, START + 2, &call);
         if let (Ok(_), Call::Fold { sums, .. }) = (&result, call) {
             self.stated = Some(sums);
         }
+        result.err()
     }
 
     /// The whole of it in one call, steered by `choice`.
     pub fn refute(&mut self, choice: u8) -> Result<Vec<Event>, Refusal> {
-        let operators = self.shape.operators(&self.operator);
-        let position = u64::from(self.shape.export);
+        let path = self.shape.operators(&self.operator).path(self.shape.export.into());
+        self.refute_by(path, choice)
+    }
+
+    /// The same, by this path of the operator.
+    pub fn refute_by(&mut self, operator_path: Vec<Digest>, choice: u8) -> Result<Vec<Event>, Refusal> {
         let tile = u64::from(choice) % 10;
         let refutation = Refutation {
             layer: self.shape.head(),
             operator: self.operator.clone(),
             position: self.shape.export.into(),
-            operator_path: operators.path(position),
+            operator_path,
             tile_index: tile as u32,
             tile: tile_at(&self.output, tile).to_vec(),
             tile_path: self.tree.path(tile),
