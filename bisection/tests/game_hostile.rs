@@ -23,7 +23,7 @@ fn the_legal_operator_goes_to_the_end() {
         assert_eq!(trial.refute(1), Err(Refusal::NoFault));
         assert_eq!(trial.phase(), Phase::LayerC);
         assert_eq!(
-            trial.game.claim(trial.claim).expect("posted").status,
+            trial.rules.claim(trial.claim).expect("posted").status,
             narrows_bisection::ClaimStatus::Pending
         );
     }
@@ -100,14 +100,14 @@ fn attack_28_a_word_of_any_kind_is_refused_without_a_panic() {
                     let (word, rest, tiles) = (standing.word, SALT, vec![7; given]);
                     let footing = Footing { word, rest };
                     let call = Call::RevealTiles { claim, number, footing, tiles };
-                    let refusal = trial.send(STRANGER, NOTHING, START + 2, &call).expect_err("no such state");
+                    let refusal = trial.send(STRANGER, NOTHING, 2, &call).expect_err("no such state");
                     assert!([Refusal::WrongState, Refusal::WrongCount].contains(&refusal), "{refusal:?}");
                 }
                 for call in [
                     Call::Timeout { posted, number, standing, seated, node: SALT },
                     Call::Reclaim { claim, number, standing, seated, node: SALT },
                 ] {
-                    let result = trial.send(STRANGER, NOTHING, START + 2, &call);
+                    let result = trial.send(STRANGER, NOTHING, 2, &call);
                     assert_eq!(result, Err(Refusal::WrongState));
                 }
             }
@@ -215,14 +215,14 @@ proptest! {
         };
         let call = |refutation: &Refutation, posted| Call::Refute { posted, refutation: Box::new(refutation.clone()) };
         let posted = trial.posted;
-        prop_assert!(trial.send(STRANGER, NOTHING, START + 2, &call(&refutation, posted)).is_err());
+        prop_assert!(trial.send(STRANGER, NOTHING, 2, &call(&refutation, posted)).is_err());
         // With everything right but the witness.
         let operators = trial.shape.operators(&legal());
         (refutation.layer_index, refutation.position, refutation.tile_index) = (0, 1, 0);
         (refutation.layer_path, refutation.operator_path) = (Vec::new(), operators.path(1));
         refutation.tile = tile_at(&trial.output, 0).to_vec();
         refutation.tile_path = trial.tree.path(0);
-        let refusal = trial.send(STRANGER, NOTHING, START + 2, &call(&refutation, posted)).expect_err("no proof");
+        let refusal = trial.send(STRANGER, NOTHING, 2, &call(&refutation, posted)).expect_err("no proof");
         prop_assert!([Refusal::WrongIndex, Refusal::WrongCount, Refusal::BadOpening].contains(&refusal));
     }
 }

@@ -152,6 +152,13 @@ fn attack_11_as_many_terms_as_a_segment_are_proved_at_once_and_one_more_are_not(
 
 /// A claim whose first layer's tensor has these leaves, and a match that stands before the pick in that tensor.
 fn over(leaves: Vec<Digest>) -> (World, Tree) {
+    let (mut world, trace, tensor) = claimed(leaves);
+    enter(&mut world, &trace, CHALLENGER);
+    (world, tensor)
+}
+
+/// The claim, its trace's tree, and the tensor's.
+fn claimed(leaves: Vec<Digest>) -> (World, Tree, Tree) {
     let program = program(1);
     let right = truth(&program);
     let tensor = Tree::new(leaves);
@@ -168,12 +175,16 @@ fn over(leaves: Vec<Digest>) -> (World, Tree) {
     (trace_root.0, *path) = (trace.root(), trace.path(4));
     world.now += 1;
     world.send(executor(), NOTHING, &call).expect("posts");
-    world.open(CHALLENGER).expect("opens");
+    (world, trace, tensor)
+}
+
+/// Opens a match, and picks down to that tensor.
+fn enter(world: &mut World, trace: &Tree, challenger: narrows_bisection::Account) {
+    world.open(challenger).expect("opens");
     for level in [2, 1, 0] {
-        pick(&mut world, &trace, level, 0).expect("picks");
+        pick(world, trace, level, 0).expect("picks");
     }
     assert_eq!((world.phase(), world.state().remaining, world.state().subject), (Phase::TileE, 4, 10));
-    (world, tensor)
 }
 
 /// Picks node `index` at `level` of `tree`.
@@ -182,7 +193,7 @@ fn pick(world: &mut World, tree: &Tree, level: u32, index: u64) -> Result<Vec<Ev
     let enters = matches!(this.state.phase, Phase::LayerE | Phase::LayerC) && level == 0;
     let program = &world.program;
     let described = program.layer(narrows_program::LayerIndex(0));
-    let (claim, number, child) = (world.claim, 0, (index & 1) as u32);
+    let (claim, number, child) = (world.claim, world.number, (index & 1) as u32);
     let (node, siblings) = (tree.node(level, index), vec![tree.node(level, index ^ 1)]);
     let call = match enters {
         false => Call::Pick { claim, number, footing: this.state.picked(), child, node, siblings },
@@ -198,7 +209,27 @@ fn pick(world: &mut World, tree: &Tree, level: u32, index: u64) -> Result<Vec<Ev
             path: program.layers_tree().path(0),
         },
     };
-    world.send(CHALLENGER, NOTHING, &call)
+    world.send(this.seated.challenger, NOTHING, &call)
+}
+
+#[test]
+fn attack_08_padding_that_is_wrong_is_no_verdict_once_the_claim_has_fallen() {
+    let right = truth(&program(1));
+    let mut leaves: Vec<Digest> = (0..16).map(|i| right.operator_tree(OperatorIndex(0)).node(0, i)).collect();
+    leaves[12] = SALT;
+    let (mut world, trace, tensor) = claimed(leaves);
+    for challenger in [CHALLENGER, STRANGER] {
+        enter(&mut world, &trace, challenger);
+        pick(&mut world, &tensor, 3, 1).expect("tiles 8 and 9 are real");
+    }
+    pick(&mut world, &tensor, 2, 3).expect("the claim falls to the second match");
+    assert_eq!(world.phase(), Phase::Won);
+    world.number = 0;
+    assert_eq!(pick(&mut world, &tensor, 2, 3), Err(Refusal::ClaimClosed));
+    let bond = world.this().seated.seat.bond;
+    world.send(STRANGER, NOTHING, &world.reclaim()).expect("overtaken");
+    assert_eq!(world.game.owed(CHALLENGER), bond);
+    assert_eq!(world.game.owed(STRANGER), Wei(500), "the reward of the one that was first");
 }
 
 #[test]

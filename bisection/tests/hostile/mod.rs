@@ -2,11 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub mod trees;
+
 use std::sync::LazyLock;
 
 use narrows_bisection::game::ids;
 use narrows_bisection::{
-    Block, BlockTime, Call, Event, Game, MatchState, Opened, Phase, Posted, Refusal, Refutation, Wei, Witness,
+    Account, Block, BlockTime, Call, Event, Game, Match, MatchState, Opened, Phase, Posted, Refusal,
+    Refutation, Wei, Witness,
 };
 use narrows_commitment::{Digest, Domain, LayersRoot, TensorRoot, TraceRoot, Tree, tagged, tile_at};
 use narrows_program::{OperatorIndex, Program};
@@ -63,9 +66,41 @@ pub fn with_roots(descriptor: &[u8], third: &[u8]) -> Vec<u8> {
     [&descriptor[..192], word, &bytes[192..].repeat(roots)].concat()
 }
 
-/// A game with a claim on a program of this layer, and a match about it.
-pub struct Trial {
-    pub game: Game,
+/// Who plays by the rules: the game alone, or another implementation beside it.
+pub trait Rules {
+    fn game(&self) -> &Game;
+    /// Its chain and its own account.
+    fn place(&self) -> (u64, Account);
+    /// When the trial begins.
+    fn begin(&self) -> u64;
+    fn apply(&mut self, block: Block, from: Account, value: Wei, call: &Call) -> Result<Vec<Event>, Refusal>;
+}
+
+impl Rules for Game {
+    fn game(&self) -> &Game {
+        self
+    }
+
+    fn place(&self) -> (u64, Account) {
+        (CHAIN, GAME)
+    }
+
+    fn begin(&self) -> u64 {
+        START
+    }
+
+    fn apply(&mut self, block: Block, from: Account, value: Wei, call: &Call) -> Result<Vec<Event>, Refusal> {
+        let before = self.clone();
+        let result = Game::apply(self, block, from, value, call);
+        assert!(result.is_ok() || *self == before, "{} changed something", call.name());
+        result
+    }
+}
+
+/// Rules with a claim on a program of this layer, and a match about it.
+pub struct Trial<M = Game> {
+    pub rules: M,
+    begin: u64,
     pub shape: Shape,
     pub operator: Vec<u8>,
     pub output: Vec<u8>,
@@ -80,65 +115,91 @@ pub struct Trial {
 }
 
 impl Trial {
+    /// By the game alone.
     pub fn new(shape: Shape, operator: &[u8]) -> Self {
-        Self::under(shape, operator, shape.operators(operator).root())
+        Self::of(Game::new(CHAIN, GAME, parameters()).expect("good parameters"), shape, operator)
+    }
+}
+
+impl<M: Rules> Trial<M> {
+    pub fn of(rules: M, shape: Shape, operator: &[u8]) -> Self {
+        Self::under(rules, shape, operator, shape.operators(operator).root())
     }
 
     /// The same, whose operators' tree is said to have this root.
-    pub fn under(shape: Shape, operator: &[u8], root: Digest) -> Self {
+    pub fn under(rules: M, shape: Shape, operator: &[u8], root: Digest) -> Self {
         let (legal, output) = (&LEGAL.0, LEGAL.1.clone());
         let tree = Tree::of_bytes(&output);
         let layers_root = LayersRoot(tagged(Domain::Layer, &[&shape.head(), &root.0]));
         let header = legal.header_bytes().to_vec();
         let program = ids::program_root(&header, layers_root);
-        let game = Game::new(CHAIN, GAME, parameters()).expect("good parameters");
+        let ((chain, game), begin) = (rules.place(), rules.begin());
         let input_root = TensorRoot(Tree::of_bytes(&input()).root());
-        let job = ids::job_id(CHAIN, GAME, REQUESTER, program, input_root, SALT);
+        let job = ids::job_id(chain, game, REQUESTER, program, input_root, SALT);
         let root = tree.root();
         let posted =
             Posted { job, executor: executor(), trace_root: TraceRoot(root), output_root: TensorRoot(root) };
-        let claim = game.claim_id(&posted);
+        let claim = rules.game().claim_id(&posted);
         let level = tree.depth();
         let operator = operator.to_vec();
-        let mut trial =
-            Self { game, shape, operator, output, tree, posted, claim, level, index: 0, stated: None };
-        trial.send(STRANGER, NOTHING, START, &Call::Register { header, layers_root }).expect("registers");
-        let (input, deadline) = (input(), JOB_DEADLINE);
+        let mut trial = Self {
+            rules,
+            begin,
+            shape,
+            operator,
+            output,
+            tree,
+            posted,
+            claim,
+            level,
+            index: 0,
+            stated: None,
+        };
+        trial.send(STRANGER, NOTHING, 0, &Call::Register { header, layers_root }).expect("registers");
+        let (input, deadline) = (input(), BlockTime(begin + 10_000));
         trial
-            .send(REQUESTER, NOTHING, START, &Call::PostJob { program, input, salt: SALT, deadline })
+            .send(REQUESTER, NOTHING, 0, &Call::PostJob { program, input, salt: SALT, deadline })
             .expect("posts");
         let commitment = ids::claim_commitment(SALT, &posted);
         // 1,200 terms, 1.2 wei.
-        trial
-            .send(executor(), Wei(1_001 + 2), START, &Call::CommitClaim { job, commitment })
-            .expect("commits");
+        trial.send(executor(), Wei(1_001 + 2), 0, &Call::CommitClaim { job, commitment }).expect("commits");
         let call = Call::PostClaim {
             job,
             number: 0,
-            committed_at: BlockTime(START),
+            committed_at: BlockTime(begin),
             salt: SALT,
             trace_root: posted.trace_root,
             output: trial.output.clone(),
             path: Vec::new(),
         };
-        trial.send(executor(), NOTHING, START + 1, &call).expect("claims");
-        let bond = trial.game.program(program).and_then(|p| p.bond(&parameters())).expect("small");
-        trial.send(CHALLENGER, bond, START + 1, &Call::Open { posted, commitment: SALT }).expect("opens");
+        trial.send(executor(), NOTHING, 1, &call).expect("claims");
+        let bond = trial.rules.game().program(program).and_then(|p| p.bond(&parameters())).expect("small");
+        trial.send(CHALLENGER, bond, 1, &Call::Open { posted, commitment: SALT }).expect("opens");
         trial
     }
 
+    /// Sends a call so many seconds after the beginning.
     pub fn send(
         &mut self,
-        sender: narrows_bisection::Account,
+        from: Account,
         value: Wei,
-        now: u64,
+        after: u64,
         call: &Call,
     ) -> Result<Vec<Event>, Refusal> {
-        let before = self.game.clone();
-        let block = Block { time: BlockTime(now), base_fee: Wei(2) };
-        let result = self.game.apply(block, sender, value, call);
-        assert!(result.is_ok() || self.game == before, "{} changed something", call.name());
-        result
+        self.send_at(from, value, after, Wei(2), call)
+    }
+
+    /// The same, at this base fee.
+    pub fn send_at(
+        &mut self,
+        from: Account,
+        value: Wei,
+        after: u64,
+        base_fee: Wei,
+        call: &Call,
+    ) -> Result<Vec<Event>, Refusal> {
+        let block = Block { time: BlockTime(self.begin + after), base_fee };
+        self.rules.apply(block, from, value, call)
     }
 
     pub fn phase(&self) -> Phase {
@@ -146,7 +207,11 @@ impl Trial {
     }
 
     pub fn state(&self) -> MatchState {
-        self.game.match_of(ids::match_id(self.claim, 0)).expect("a match").state
+        self.the_match().state
+    }
+
+    pub fn the_match(&self) -> Match {
+        *self.rules.game().match_of(ids::match_id(self.claim, 0)).expect("a match")
     }
 
     pub fn opened(&self, bytes: &[u8], tiles: std::ops::Range<u64>) -> Opened {
@@ -281,7 +346,7 @@ impl Trial {
             }
             _ => return None,
         };
-        let result = self.send(sender, NOTHING, START + 2, &call);
+        let result = self.send(sender, NOTHING, 2, &call);
         if let (Ok(_), Call::Fold { sums, .. }) = (&result, call) {
             self.stated = Some(sums);
         }
@@ -296,8 +361,12 @@ impl Trial {
 
     /// The same, by this path of the operator.
     pub fn refute_by(&mut self, operator_path: Vec<Digest>, choice: u8) -> Result<Vec<Event>, Refusal> {
+        self.refute_with(self.refutation(operator_path, choice))
+    }
+
+    pub fn refutation(&self, operator_path: Vec<Digest>, choice: u8) -> Refutation {
         let tile = u64::from(choice) % 10;
-        let refutation = Refutation {
+        Refutation {
             layer: self.shape.head(),
             operator: self.operator.clone(),
             position: self.shape.export.into(),
@@ -308,19 +377,28 @@ impl Trial {
             element: choice % 32,
             witness: self.witness(choice | 1, true),
             ..Refutation::default()
-        };
+        }
+    }
+
+    pub fn refute_with(&mut self, refutation: Refutation) -> Result<Vec<Event>, Refusal> {
         let call = Call::Refute { posted: self.posted, refutation: Box::new(refutation) };
-        self.send(STRANGER, NOTHING, START + 2, &call)
+        self.send(STRANGER, NOTHING, 2, &call)
     }
 }
 
 /// Plays such a program as far as it goes, and refutes it at once; gives the match's last phase.
 pub fn play(shape: Shape, operator: &[u8], choices: &[u8]) -> Phase {
-    let mut trial = Trial::new(shape, operator);
+    let game = || Game::new(CHAIN, GAME, parameters()).expect("good parameters");
+    play_by(game, shape, operator, choices)
+}
+
+/// The same by other rules.
+pub fn play_by<M: Rules>(rules: impl Fn() -> M, shape: Shape, operator: &[u8], choices: &[u8]) -> Phase {
+    let mut trial = Trial::of(rules(), shape, operator);
     for choice in choices {
         trial.advance(*choice);
     }
-    let mut refuted = Trial::new(shape, operator);
+    let mut refuted = Trial::of(rules(), shape, operator);
     for choice in choices.iter().take(3) {
         let _ = refuted.refute(*choice);
     }
