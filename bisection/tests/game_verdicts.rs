@@ -296,3 +296,36 @@ fn attack_05_a_leaf_that_is_no_tile_cannot_be_named() {
     world.send(STRANGER, NOTHING, &world.timeout()).expect("silence");
     assert_eq!(world.phase(), Phase::Won);
 }
+
+#[test]
+fn attack_09_a_tensor_is_refuted_by_the_very_exports_that_it_is_one_of() {
+    let program = program(1);
+    let honest = World::posted(program.clone(), truth(&program), truth(&program));
+    // The second of a layer's two exports.
+    let mut world = World::posted(program.clone(), doctored(&program, (3, 5)), truth(&program));
+    let call = world.refute();
+    let Call::Refute { refutation: good, .. } = &call else { panic!("a refutation") };
+    assert_eq!((good.exports.len(), good.position), (2, 2));
+    type Bend = fn(&mut narrows_bisection::Refutation);
+    let bends: [Bend; 7] = [
+        |r| r.exports.clear(),
+        |r| r.exports.truncate(1),
+        |r| r.exports.push(r.exports[1]),
+        |r| r.exports.swap(0, 1),
+        |r| r.exports[0].0.0[3] ^= 1,
+        |r| r.tile[5] ^= 1,
+        |r| r.tile_path[0].0[3] ^= 1,
+    ];
+    for (index, bend) in bends.iter().enumerate() {
+        let mut refutation = good.clone();
+        bend(&mut refutation);
+        for (mut world, posted) in [(world.clone(), world.posted), (honest.clone(), honest.posted)] {
+            let call = Call::Refute { posted, refutation: refutation.clone() };
+            let refused = world.send(STRANGER, NOTHING, &call).expect_err("no proof");
+            // A signature of the one claim is none of the other.
+            assert!([Refusal::BadOpening, Refusal::BadSignature].contains(&refused), "{index}: {refused:?}");
+            assert!(posted == honest.posted || refused == Refusal::BadOpening, "{index}: {refused:?}");
+        }
+    }
+    world.send(STRANGER, NOTHING, &call).expect("it is wrong");
+}
