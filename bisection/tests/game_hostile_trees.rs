@@ -27,6 +27,11 @@ fn attack_09_of_the_only_export_no_others_are_shown() {
 }
 
 #[test]
+fn attack_28_no_reward_is_opened_deeper_than_trees_go() {
+    trees::a_reward_too_deep(game());
+}
+
+#[test]
 fn attack_28_no_more_than_the_bond_is_paid_for_answers_that_it_did_not_insure() {
     trees::more_answers_than_are_insured(game());
 }

@@ -4,7 +4,7 @@ mod game_support;
 
 use game_support::*;
 use narrows_bisection::game::ids;
-use narrows_bisection::{Call, ClaimStatus, Event, MatchState, Phase, Refusal, Side, Wei};
+use narrows_bisection::{Account, Call, ClaimStatus, Event, MatchState, Phase, Refusal, Side, Wei};
 use narrows_commitment::{Digest, Tree, inner, padding, tile_at};
 use narrows_program::{OperatorIndex, Program};
 
@@ -179,7 +179,7 @@ fn claimed(leaves: Vec<Digest>) -> (World, Tree, Tree) {
 }
 
 /// Opens a match, and picks down to that tensor.
-fn enter(world: &mut World, trace: &Tree, challenger: narrows_bisection::Account) {
+fn enter(world: &mut World, trace: &Tree, challenger: Account) {
     world.open(challenger).expect("opens");
     for level in [2, 1, 0] {
         pick(world, trace, level, 0).expect("picks");
@@ -328,4 +328,29 @@ fn attack_09_a_tensor_is_refuted_by_the_very_exports_that_it_is_one_of() {
         }
     }
     world.send(STRANGER, NOTHING, &call).expect("it is wrong");
+}
+
+#[test]
+fn attack_18_a_commitment_to_a_tree_of_another_depth_opens_nothing() {
+    let program = program(1);
+    let target = (3, 5);
+    let mut world = World::posted(program.clone(), doctored(&program, target), truth(&program));
+    let own = truth(&program);
+    let depth = own.own_tree().depth() as u8;
+    // Each commits to the right root, and to a depth.
+    let seats = [(Account([51; 20]), depth - 1), (Account([52; 20]), depth + 1), (Account([53; 20]), depth)];
+    for (challenger, depth) in seats {
+        let commitment = ids::own_commitment(OWN_SALT, challenger, world.claim, depth, own.own_root());
+        let call = Call::Open { posted: world.posted, commitment };
+        world.send(challenger, world.bond(), &call).expect("opens");
+    }
+    world.now += 1;
+    world.send(STRANGER, NOTHING, &world.refute()).expect("it is wrong");
+    for (number, (challenger, said)) in (0..).zip(seats) {
+        let mut call = world.open_reward(number, target);
+        let Call::OpenReward { depth: shown, .. } = &mut call else { panic!("a reward") };
+        *shown = said;
+        let result = world.send(challenger, NOTHING, &call).map(|_| ());
+        assert_eq!(result, if said == depth { Ok(()) } else { Err(Refusal::BadOpening) }, "{said}");
+    }
 }

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use narrows_bisection::game::ids;
 use narrows_bisection::{
-    Account, Block, BlockTime, Call, Event, Game, Match, MatchState, Opened, Phase, Posted, Refusal,
+    Account, Block, BlockTime, Call, ClaimId, Event, Game, Match, MatchState, Opened, Phase, Posted, Refusal,
     Refutation, Wei, Witness,
 };
 use narrows_commitment::{Digest, Domain, LayersRoot, TensorRoot, TraceRoot, Tree, tagged, tile_at};
@@ -106,7 +106,7 @@ pub struct Trial<M = Game> {
     pub output: Vec<u8>,
     pub tree: Tree,
     pub posted: Posted,
-    pub claim: narrows_bisection::ClaimId,
+    pub claim: ClaimId,
     /// Where the claimed tensor's tree is.
     pub level: u32,
     pub index: u64,
@@ -128,6 +128,17 @@ impl<M: Rules> Trial<M> {
 
     /// The same, whose operators' tree is said to have this root.
     pub fn under(rules: M, shape: Shape, operator: &[u8], root: Digest) -> Self {
+        Self::disputed(rules, shape, operator, root, |_| SALT)
+    }
+
+    /// The same, of which the challenger commits so to its own run.
+    pub fn disputed(
+        rules: M,
+        shape: Shape,
+        operator: &[u8],
+        root: Digest,
+        commitment: impl FnOnce(ClaimId) -> Digest,
+    ) -> Self {
         let (legal, output) = (&LEGAL.0, LEGAL.1.clone());
         let tree = Tree::of_bytes(&output);
         let layers_root = LayersRoot(tagged(Domain::Layer, &[&shape.head(), &root.0]));
@@ -160,9 +171,11 @@ impl<M: Rules> Trial<M> {
         trial
             .send(REQUESTER, NOTHING, 0, &Call::PostJob { program, input, salt: SALT, deadline })
             .expect("posts");
-        let commitment = ids::claim_commitment(SALT, &posted);
+        let hidden = ids::claim_commitment(SALT, &posted);
         // 1,200 terms, 1.2 wei.
-        trial.send(executor(), Wei(1_001 + 2), 0, &Call::CommitClaim { job, commitment }).expect("commits");
+        trial
+            .send(executor(), Wei(1_001 + 2), 0, &Call::CommitClaim { job, commitment: hidden })
+            .expect("commits");
         let call = Call::PostClaim {
             job,
             number: 0,
@@ -174,7 +187,9 @@ impl<M: Rules> Trial<M> {
         };
         trial.send(executor(), NOTHING, 1, &call).expect("claims");
         let bond = trial.rules.game().program(program).and_then(|p| p.bond(&parameters())).expect("small");
-        trial.send(CHALLENGER, bond, 1, &Call::Open { posted, commitment: SALT }).expect("opens");
+        trial
+            .send(CHALLENGER, bond, 1, &Call::Open { posted, commitment: commitment(claim) })
+            .expect("opens");
         trial
     }
 

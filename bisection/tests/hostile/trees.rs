@@ -1,8 +1,9 @@
 //! Roots of no honest tree, of tensors and of layers: leaves in the place of nodes, and more levels than the program's header
 //! insures.
 
-use narrows_bisection::{Call, Phase, Refusal, Refutation, Wei, Witness};
-use narrows_commitment::{Digest, Domain, TensorRoot, Tree, inner, tagged, tile_leaf};
+use narrows_bisection::game::ids;
+use narrows_bisection::{Call, Phase, Point, Refusal, Refutation, Wei};
+use narrows_commitment::{Digest, Domain, TensorRoot, Tile, Tree, inner, keccak, tagged, tile_at, tile_leaf};
 
 use super::{Rules, Shape, Trial, legal};
 use crate::game_support::*;
@@ -12,7 +13,10 @@ const SHAPE: Shape = Shape { first: 0, count: 2, export: 1 };
 
 /// A match about the first operator's output, of which the executor states this root.
 fn about<M: Rules>(rules: M, operator: &[u8], root: Digest) -> Trial<M> {
-    let mut trial = Trial::of(rules, SHAPE, operator);
+    walked(Trial::of(rules, SHAPE, operator), operator, root)
+}
+
+fn walked<M: Rules>(mut trial: Trial<M>, operator: &[u8], root: Digest) -> Trial<M> {
     assert_eq!(trial.advance(1), None, "enters");
     let state = trial.state();
     let mut roots = SHAPE.roots(trial.tree.root());
@@ -80,7 +84,7 @@ pub fn a_leaf_for_a_node<M: Rules>(rules: M) {
         siblings,
         element: 0,
         operator: legal(),
-        witness: Box::new(Witness::default()),
+        witness: Box::new(trial.witness(1, true)),
     };
     // The leaf is the node that is known, but no tile of the tensor lies there.
     let calls = [name(Vec::new()), name(vec![leaf; 2])];
@@ -152,4 +156,62 @@ pub fn exports_that_are_none<M: Rules>(rules: M) {
         let refutation = Refutation { exports, ..trial.refutation(path.clone(), 1) };
         assert_eq!(trial.refute_with(refutation), Err(Refusal::WitnessExtra));
     }
+}
+
+/// No reward is opened in a tensor of more levels than trees have.
+pub fn a_reward_too_deep<M: Rules>(rules: M) {
+    const DEPTH: u8 = 34;
+    let mut operator = legal();
+    operator[8] = DEPTH;
+    let own: Tile = tile_at(truth(&single(2)).output(), 0);
+    let mut wrong = own;
+    wrong[0] ^= 1;
+    let leaf = tile_leaf(&wrong);
+    let mut nodes = vec![above(leaf)];
+    while nodes.len() < usize::from(DEPTH) / 2 {
+        nodes.push(above(*nodes.last().expect("one")));
+    }
+    let root = nodes.pop().expect("the root");
+    // The challenger's own run has such a tensor, too.
+    let path = vec![SALT; usize::from(DEPTH) + 1];
+    let own_root = path.iter().fold(tile_leaf(&own), |node, sibling| inner(&node, sibling));
+    let commitment = |claim| ids::own_commitment(SALT, CHALLENGER, claim, 1, own_root);
+    let program = SHAPE.operators(&operator).root();
+    let mut trial = walked(Trial::disputed(rules, SHAPE, &operator, program, commitment), &operator, root);
+    while let Some(node) = nodes.pop() {
+        two_levels_down(&mut trial, node);
+    }
+    let state = trial.state();
+    assert_eq!((state.phase, state.remaining, state.position), (Phase::DataE, 2, 0));
+    let call = Call::Name {
+        posted: trial.posted,
+        number: 0,
+        footing: state.seated(),
+        list: state.list,
+        tile: wrong.to_vec(),
+        slot: 0,
+        siblings: vec![leaf, inner(&leaf, &leaf)],
+        element: 0,
+        operator,
+        witness: Box::new(trial.witness(1, true)),
+    };
+    trial.send(CHALLENGER, NOTHING, 2, &call).expect("it is wrong");
+    let this = trial.the_match();
+    assert_eq!(this.state.phase, Phase::Won);
+    let (value, before) = (i32::from(own[0] as i8), keccak(&[]));
+    let point = Point { operator: 0, depth: DEPTH, element_bytes: 1, element: 0, value, before };
+    assert_eq!(trial.rules.game().claim(trial.claim).expect("refuted").point, ids::point(&point));
+    let call = Call::OpenReward {
+        claim: trial.claim,
+        number: 0,
+        standing: this.state.standing(),
+        node: this.state.node,
+        seat: this.seated.seat,
+        point,
+        salt: SALT,
+        depth: 1,
+        tile: own.to_vec(),
+        path,
+    };
+    assert_eq!(trial.send(CHALLENGER, NOTHING, 3, &call), Err(Refusal::BadOpening));
 }
