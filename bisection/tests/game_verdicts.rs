@@ -354,3 +354,32 @@ fn attack_18_a_commitment_to_a_tree_of_another_depth_opens_nothing() {
         assert_eq!(result, if said == depth { Ok(()) } else { Err(Refusal::BadOpening) }, "{said}");
     }
 }
+
+#[test]
+fn attack_18_a_run_that_is_right_at_the_element_and_wrong_before_it_opens_nothing() {
+    let program = program(1);
+    let (at, e) = (3, 5);
+    let world = World::posted(program.clone(), doctored(&program, (at, e)), truth(&program));
+    // One is right at the element and after it, and wrong before it in its tile; one is wrong behind it alone.
+    let runs = [doctored(&program, (at, 2)), doctored(&program, (at, 9)), truth(&program)];
+    let refusals = [Err(Refusal::WrongStatement), Ok(()), Ok(())];
+    for (own, refused) in runs.into_iter().zip(refusals) {
+        let mut world = world.clone();
+        let depth = own.own_tree().depth() as u8;
+        let commitment = ids::own_commitment(OWN_SALT, CHALLENGER, world.claim, depth, own.own_root());
+        let call = Call::Open { posted: world.posted, commitment };
+        world.send(CHALLENGER, world.bond(), &call).expect("opens");
+        world.now += 1;
+        world.send(STRANGER, NOTHING, &world.refute()).expect("it is wrong");
+        let mut call = world.open_reward(0, (at, e));
+        let (_, its_tile, its_path) = narrows_bisection::refute::reward_opening(
+            &program,
+            &own,
+            OperatorIndex(at),
+            narrows_program::ElementIndex(e),
+        );
+        let Call::OpenReward { tile, path, .. } = &mut call else { panic!("a reward") };
+        (*tile, *path) = (its_tile, its_path);
+        assert_eq!(world.send(CHALLENGER, NOTHING, &call).map(|_| ()), refused);
+    }
+}
