@@ -3,13 +3,7 @@
 mod game_support;
 mod hostile;
 
-use game_support::*;
-use hostile::trees;
-use narrows_bisection::Game;
-
-fn game() -> Game {
-    Game::new(CHAIN, GAME, parameters()).expect("good parameters")
-}
+use hostile::{game, trees};
 
 #[test]
 fn attack_09_a_leaf_in_the_place_of_a_node_cannot_be_named_in() {

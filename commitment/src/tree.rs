@@ -77,7 +77,7 @@ impl Tree {
         Self::of_bytes_with_lanes(Lanes::best(), bytes)
     }
 
-    /// The root of [`Tree::of_bytes`], without keeping the tree, on all threads from 64 KiB on: memory for one node of 64.
+    /// The root of [`Tree::of_bytes`], without keeping the tree, on all threads from 16 KiB on: memory for one node of 16.
     #[must_use]
     pub fn root_of_bytes(bytes: &[u8]) -> Digest {
         root_of_bytes(Lanes::best(), bytes)

@@ -53,6 +53,9 @@ while read -r name path; do binary[$name]=$path; done <"$copy/built"
 binary[calls]=${binary[random_calls]} binary[model]=${binary[model_check]}
 # The quick ones first.
 games="guards guards_within phases prepared verdicts claims hostile_trees clocks hostile money record"
+for name in "${!binary[@]}"; do
+  case "$name" in game_*) [[ " $games " == *" ${name#game_} "* ]] || { echo "$name is in no check"; exit 1; } ;; esac
+done
 run() { # name, guard
   if [ "$1" = game ]; then
     for game in $games; do run "game_$game" "$2" || return 1; done

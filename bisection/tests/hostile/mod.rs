@@ -97,6 +97,11 @@ impl Rules for Game {
     }
 }
 
+/// The game alone, empty.
+pub fn game() -> Game {
+    Game::new(CHAIN, GAME, parameters()).expect("good parameters")
+}
+
 /// Rules with a claim on a program of this layer, and a match about it.
 pub struct Trial<M = Game> {
     pub rules: M,
@@ -117,7 +122,7 @@ pub struct Trial<M = Game> {
 impl Trial {
     /// By the game alone.
     pub fn new(shape: Shape, operator: &[u8]) -> Self {
-        Self::of(Game::new(CHAIN, GAME, parameters()).expect("good parameters"), shape, operator)
+        Self::of(game(), shape, operator)
     }
 }
 
@@ -403,7 +408,6 @@ impl<M: Rules> Trial<M> {
 
 /// Plays such a program as far as it goes, and refutes it at once; gives the match's last phase.
 pub fn play(shape: Shape, operator: &[u8], choices: &[u8]) -> Phase {
-    let game = || Game::new(CHAIN, GAME, parameters()).expect("good parameters");
     play_by(game, shape, operator, choices)
 }
 

@@ -94,11 +94,11 @@ pub fn a_leaf_for_a_node<M: Rules>(rules: M) {
 
 /// An operator in the place of a node is not refuted.
 pub fn an_operator_for_a_node<M: Rules>(rules: impl Fn() -> M) {
-    // The layer says that it has two operators, and its tree's root is one's own leaf.
+    // The layer says that it has two operators; its tree's root is one's own leaf, or has a third below it.
     let leaf = tagged(Domain::Operator, &[&legal()]);
-    for (shape, root) in [(SHAPE, leaf), (SHAPE, inner(&leaf, &inner(&leaf, &leaf)))] {
-        let mut trial = Trial::under(rules(), shape, &legal(), root);
-        let pair = inner(&leaf, &leaf);
+    let pair = inner(&leaf, &leaf);
+    for root in [leaf, inner(&leaf, &pair)] {
+        let mut trial = Trial::under(rules(), SHAPE, &legal(), root);
         for path in [vec![], vec![leaf], vec![leaf, leaf], vec![pair]] {
             assert_eq!(trial.refute_by(path, 1), Err(Refusal::BadOpening));
         }
