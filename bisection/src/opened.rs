@@ -1,9 +1,7 @@
 //! Openings of tiles, and how they are shown in two moves: the nodes above the tiles, then the tiles (PROTOCOL 4.5).
 
-use narrows_commitment::{Digest, MultiProof, TILE_BYTES};
+use narrows_commitment::{Digest, MultiProof, TILE_BYTES, join};
 use serde::{Deserialize, Serialize};
-
-use crate::referee::join;
 
 /// Tiles of one tensor, opened to where the tensor is committed (PROTOCOL 4.5).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

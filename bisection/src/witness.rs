@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tree, inner, tile_at};
+use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, TensorTree, Tree, inner, tile_at};
 use narrows_program::{
     ConstantIndex, DType, Finalise, IndexMap, Operand, OperatorIndex, Program, Reference, Source, record,
 };
@@ -234,7 +234,7 @@ fn constant(program: &Program, index: ConstantIndex, tiles: &BTreeSet<u32>) -> O
     opened(&program.constant(index).bytes, &program.constant_tree(index), Vec::new(), tiles)
 }
 
-fn opened(bytes: &[u8], tree: &Tree, root_path: Vec<Digest>, tiles: &BTreeSet<u32>) -> Opened {
+fn opened(bytes: &[u8], tree: &TensorTree, root_path: Vec<Digest>, tiles: &BTreeSet<u32>) -> Opened {
     let indices: Vec<u64> = tiles.iter().map(|i| u64::from(*i)).collect();
     Opened {
         root_path,

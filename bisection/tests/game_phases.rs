@@ -5,7 +5,7 @@ mod game_support;
 use game_support::*;
 use narrows_bisection::game::ids;
 use narrows_bisection::{Account, Call, Event, Phase, Refusal, Seat, Side, Wei, Witness};
-use narrows_commitment::{Digest, TensorRoot, tile_at};
+use narrows_commitment::{Digest, TensorRoot, tile_at, tile_siblings};
 use narrows_program::{LayerIndex, OperatorIndex};
 
 #[test]
@@ -85,7 +85,8 @@ fn all_moves(world: &World) -> Vec<(Account, Call, bool)> {
         }
         false => tile_at(bytes, 0).to_vec(),
     };
-    let siblings = if in_tensor { tree.path(tile)[..state.remaining.into()].to_vec() } else { Vec::new() };
+    let beside = tile_siblings(state.remaining.into());
+    let siblings = if in_tensor { tree.path(tile)[..beside].to_vec() } else { Vec::new() };
     // The disputed layer while it is the scope: of three operators, of which it exports the last.
     let in_layer = matches!(state.phase, Phase::SubE | Phase::SubC);
     let at = LayerIndex(if in_layer { state.place } else { 1 });

@@ -221,7 +221,7 @@ fn attack_36_a_form_that_is_none_is_refused() {
         assert!(text.contains(from), "{from}");
         Record::decode(text.replacen(from, to, 1).as_bytes()).expect_err("altered")
     };
-    assert!(matches!(decode("\"version\": 4", "\"extra\": 0,\n  \"version\": 4"), RecordError::Form(_)));
+    assert!(matches!(decode("\"version\": 5", "\"extra\": 0,\n  \"version\": 5"), RecordError::Form(_)));
     assert!(matches!(decode("\"verdict\": \"final\"", "\"verdict\": \"lost\""), RecordError::Form(_)));
     assert!(matches!(decode("\"call\": {", "\"call\": {\"withdraw\": null,"), RecordError::Form(_)));
     assert!(matches!(decode("\"timeout\"", "\"timeOut\""), RecordError::Form(_)));

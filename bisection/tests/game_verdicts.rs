@@ -5,7 +5,7 @@ mod game_support;
 use game_support::*;
 use narrows_bisection::game::ids;
 use narrows_bisection::{Account, Call, ClaimStatus, Event, MatchState, Phase, Refusal, Side, Wei};
-use narrows_commitment::{Digest, Tree, inner, padding, tile_at};
+use narrows_commitment::{Digest, TensorTree, Tree, padding, tile_at};
 use narrows_program::{OperatorIndex, Program};
 
 #[test]
@@ -151,17 +151,17 @@ fn attack_11_as_many_terms_as_a_segment_are_proved_at_once_and_one_more_are_not(
 }
 
 /// A claim whose first layer's tensor has these leaves, and a match that stands before the pick in that tensor.
-fn over(leaves: Vec<Digest>) -> (World, Tree) {
+fn over(leaves: Vec<Digest>) -> (World, TensorTree) {
     let (mut world, trace, tensor) = claimed(leaves);
     enter(&mut world, &trace, CHALLENGER);
     (world, tensor)
 }
 
 /// The claim, its trace's tree, and the tensor's.
-fn claimed(leaves: Vec<Digest>) -> (World, Tree, Tree) {
+fn claimed(leaves: Vec<Digest>) -> (World, Tree, TensorTree) {
     let program = program(1);
     let right = truth(&program);
-    let tensor = Tree::new(leaves);
+    let tensor = TensorTree::of_leaves(leaves);
     let mut layers: Vec<Digest> = (0..5).map(|i| right.layer_leaf(narrows_program::LayerIndex(i))).collect();
     layers[0] = tensor.root();
     let trace = Tree::new(layers);
@@ -182,19 +182,28 @@ fn claimed(leaves: Vec<Digest>) -> (World, Tree, Tree) {
 fn enter(world: &mut World, trace: &Tree, challenger: Account) {
     world.open(challenger).expect("opens");
     for level in [2, 1, 0] {
-        pick(world, trace, level, 0).expect("picks");
+        pick(world, |index| trace.node(level, index), level == 0, 0).expect("picks");
     }
     assert_eq!((world.phase(), world.state().remaining, world.state().subject), (Phase::TileE, 4, 10));
 }
 
-/// Picks node `index` at `level` of `tree`.
-fn pick(world: &mut World, tree: &Tree, level: u32, index: u64) -> Result<Vec<Event>, Refusal> {
+/// Picks node `index` at `level` of the tensor's tree.
+fn pick_in(world: &mut World, tensor: &TensorTree, level: u32, index: u64) -> Result<Vec<Event>, Refusal> {
+    pick(world, |index| tensor.node(level, index), false, index)
+}
+
+/// Picks node `index` of those at its level.
+fn pick(
+    world: &mut World,
+    node: impl Fn(u64) -> Digest,
+    enters: bool,
+    index: u64,
+) -> Result<Vec<Event>, Refusal> {
     let this = world.this();
-    let enters = matches!(this.state.phase, Phase::LayerE | Phase::LayerC) && level == 0;
     let program = &world.program;
     let described = program.layer(narrows_program::LayerIndex(0));
     let (claim, number, child) = (world.claim, world.number, (index & 1) as u32);
-    let (node, siblings) = (tree.node(level, index), vec![tree.node(level, index ^ 1)]);
+    let (node, siblings) = (node(index), vec![node(index ^ 1)]);
     let call = match enters {
         false => Call::Pick { claim, number, footing: this.state.picked(), child, node, siblings },
         true => Call::Enter {
@@ -220,12 +229,12 @@ fn attack_08_padding_that_is_wrong_is_no_verdict_once_the_claim_has_fallen() {
     let (mut world, trace, tensor) = claimed(leaves);
     for challenger in [CHALLENGER, STRANGER] {
         enter(&mut world, &trace, challenger);
-        pick(&mut world, &tensor, 3, 1).expect("tiles 8 and 9 are real");
+        pick_in(&mut world, &tensor, 3, 1).expect("tiles 8 and 9 are real");
     }
-    pick(&mut world, &tensor, 2, 3).expect("the claim falls to the second match");
+    pick_in(&mut world, &tensor, 2, 3).expect("the claim falls to the second match");
     assert_eq!(world.phase(), Phase::Won);
     world.number = 0;
-    assert_eq!(pick(&mut world, &tensor, 2, 3), Err(Refusal::ClaimClosed));
+    assert_eq!(pick_in(&mut world, &tensor, 2, 3), Err(Refusal::ClaimClosed));
     let bond = world.this().seated.seat.bond;
     world.send(STRANGER, NOTHING, &world.reclaim()).expect("overtaken");
     assert_eq!(world.game.owed(CHALLENGER), bond);
@@ -235,18 +244,19 @@ fn attack_08_padding_that_is_wrong_is_no_verdict_once_the_claim_has_fallen() {
 #[test]
 fn attack_05_padding_nodes_of_a_tensor_must_be_the_constants() {
     let right = truth(&program(1));
-    let honest: Vec<Digest> = (0..16).map(|i| right.operator_tree(OperatorIndex(0)).node(0, i)).collect();
+    let honest: Vec<Digest> = (0..10).map(|i| right.operator_tree(OperatorIndex(0)).node(0, i)).collect();
     // Ten tiles in a tree of sixteen leaves: node 3 of level 2 is padding.
     for (bad, won) in [(None, false), (Some(12), true), (Some(15), true)] {
         let mut leaves = honest.clone();
         if let Some(bad) = bad {
+            leaves.resize(16, padding(0));
             leaves[bad] = SALT;
         }
         let (mut world, tensor) = over(leaves);
-        pick(&mut world, &tensor, 3, 1).expect("tiles 8 and 9 are real");
+        pick_in(&mut world, &tensor, 3, 1).expect("tiles 8 and 9 are real");
         let before = world.state();
         assert_eq!(tensor.node(2, 3) == padding(2), !won);
-        let result = pick(&mut world, &tensor, 2, 3);
+        let result = pick_in(&mut world, &tensor, 2, 3);
         if !won {
             assert_eq!(result, Err(Refusal::PaddingHonest));
             continue;
@@ -271,8 +281,8 @@ fn attack_05_a_leaf_that_is_no_tile_cannot_be_named() {
     let short = tile_at(bytes, 2)[..127].to_vec();
     leaves[2] = narrows_commitment::keccak(&[&[0][..], &short].concat());
     let (mut world, tensor) = over(leaves.clone());
-    pick(&mut world, &tensor, 3, 0).expect("picks");
-    pick(&mut world, &tensor, 2, 0).expect("picks");
+    pick_in(&mut world, &tensor, 3, 0).expect("picks");
+    pick_in(&mut world, &tensor, 2, 0).expect("picks");
     assert_eq!(world.phase(), Phase::DataE);
     let this = world.this();
     let name = |tile: &[u8], slot: u8| Call::Name {
@@ -282,12 +292,12 @@ fn attack_05_a_leaf_that_is_no_tile_cannot_be_named() {
         list: this.state.list,
         tile: tile.to_vec(),
         slot,
-        siblings: tensor.path(slot.into())[..2].to_vec(),
+        siblings: tensor.path(slot.into())[..3].to_vec(),
         element: 0,
         operator: world.program.operator_bytes(OperatorIndex(0)),
         witness: Box::default(),
     };
-    assert_eq!(inner(&leaves[0], &leaves[1]), tensor.node(1, 0));
+    assert_eq!(tensor.path(2)[..3], [leaves[0], leaves[1], leaves[3]]);
     let (odd, even) = (name(&short, 2), name(&tile_at(bytes, 1), 1));
     assert_eq!(world.clone().send(CHALLENGER, NOTHING, &odd), Err(Refusal::WrongLength));
     assert_eq!(world.clone().send(CHALLENGER, NOTHING, &even), Err(Refusal::WrongCount), "without a witness");

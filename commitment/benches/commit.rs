@@ -1,7 +1,7 @@
 //! Committing alone: bytes of tensor a second, on one core.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use narrows_commitment::Tree;
+use narrows_commitment::TensorTree;
 
 fn commit(c: &mut Criterion) {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("a thread starts");
@@ -10,7 +10,7 @@ fn commit(c: &mut Criterion) {
         let bytes: Vec<u8> = (0..size).map(|i: usize| ((i * 31) >> 3) as u8).collect();
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &bytes, |b, bytes| {
-            pool.install(|| b.iter(|| Tree::of_bytes(bytes)))
+            pool.install(|| b.iter(|| TensorTree::of_bytes(bytes)))
         });
     }
     group.finish();
@@ -19,7 +19,7 @@ fn commit(c: &mut Criterion) {
         let bytes: Vec<u8> = (0..size).map(|i: usize| ((i * 31) >> 3) as u8).collect();
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_with_input(BenchmarkId::from_parameter(size), &bytes, |b, bytes| {
-            pool.install(|| b.iter(|| Tree::root_of_bytes(bytes)))
+            pool.install(|| b.iter(|| TensorTree::root_of_bytes(bytes)))
         });
     }
     group.finish();

@@ -3,7 +3,7 @@
 //! An element is one permutation on one thread: a tile's leaf or an inner node.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use narrows_commitment::{Digest, Lanes, TILE_BYTES, Tree, inner, tile_leaf};
+use narrows_commitment::{Digest, Lanes, TILE_BYTES, TensorTree, inner, tile_leaf};
 
 /// Hashes in a batch: what they read and write stays in the first-level cache.
 const BATCH: usize = 64;
@@ -44,9 +44,9 @@ fn trees(c: &mut Criterion) {
     for threads in [1, 2] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads start");
         let name = |what| BenchmarkId::new(what, format!("16MiB/{threads}_threads"));
-        group.bench_function(name("of_bytes"), |b| pool.install(|| b.iter(|| Tree::of_bytes(&bytes))));
+        group.bench_function(name("of_bytes"), |b| pool.install(|| b.iter(|| TensorTree::of_bytes(&bytes))));
         group.bench_function(name("root_of_bytes"), |b| {
-            pool.install(|| b.iter(|| Tree::root_of_bytes(&bytes)));
+            pool.install(|| b.iter(|| TensorTree::root_of_bytes(&bytes)));
         });
     }
     group.finish();

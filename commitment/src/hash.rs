@@ -19,7 +19,7 @@ pub type Tile = [u8; TILE_BYTES];
 pub enum Domain {
     /// A 128-byte tile.
     Tile = 0,
-    /// Two child digests.
+    /// Two child digests, or four leaves of tiles.
     Inner = 1,
     /// The export roots of a layer with more than one export.
     Exports = 2,
@@ -60,6 +60,12 @@ pub fn tile_leaf(tile: &Tile) -> Digest {
 #[must_use]
 pub fn inner(left: &Digest, right: &Digest) -> Digest {
     tagged(Domain::Inner, &[&left.0, &right.0])
+}
+
+/// The node above four tiles' leaves: keccak(0x01 | leaf | leaf | leaf | leaf).
+#[must_use]
+pub fn quad(leaves: &[Digest; 4]) -> Digest {
+    tagged(Domain::Inner, &leaves.each_ref().map(|leaf| &leaf.0[..]))
 }
 
 /// The root of a subtree of `level` levels that holds padding only: level 0 is keccak(0x04).

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::{Digest, Lanes, TILE_BYTES, depth_for, inner, padding, tile_count, tile_leaf};
+use crate::{Digest, Lanes, TILE_BYTES, inner, padding, quad, tensor_depth, tile_count, tile_leaf};
 
 /// Levels of more nodes than this are hashed on rayon's threads: about 0.3 ms of work for one.
 pub(crate) const PARALLEL_TILES: usize = 4096;
@@ -14,7 +14,8 @@ const PORTION: usize = 512;
 /// other threads may wait for one.
 const BLOCK: usize = 128;
 
-/// Levels above a block's tiles that are hashed with them: as many as leave all lanes of a vector busy.
+/// Levels above a block's tiles that are hashed with them, the nodes above four tiles being two levels up: as many as leave
+/// all lanes of a vector busy.
 const BLOCK_LEVELS: u32 = 4;
 
 /// How a tree is hashed; no choice changes a digest.
@@ -39,6 +40,18 @@ impl Hashing {
             let mut tile = [0; TILE_BYTES];
             tile[..rest.len()].copy_from_slice(rest);
             *leaf = tile_leaf(&tile);
+        }
+    }
+
+    /// The nodes above four leaves each; padding leaves fill the last one.
+    pub(crate) fn quads(self, leaves: &[Digest], nodes: &mut [Digest]) {
+        let (quads, rest) = leaves.as_chunks::<4>();
+        let (whole, partial) = nodes.split_at_mut(quads.len());
+        self.portions(quads, whole, |quads, nodes| self.lanes.quad_nodes(quads, nodes));
+        if let [node] = partial {
+            let mut leaves = [padding(0); 4];
+            leaves[..rest.len()].copy_from_slice(rest);
+            *node = quad(&leaves);
         }
     }
 
@@ -67,10 +80,10 @@ impl Hashing {
     }
 }
 
-/// The root of the tree over `bytes`, with `lanes`; see [`crate::Tree::root_of_bytes`].
+/// The root of the tree over `bytes`, with `lanes`; see [`crate::TensorTree::root_of_bytes`].
 pub(crate) fn root_of_bytes(lanes: Lanes, bytes: &[u8]) -> Digest {
     let tiles = tile_count(bytes.len() as u64) as usize;
-    let depth = depth_for(tiles as u64);
+    let depth = tensor_depth(tiles as u64);
     if tiles <= BLOCK {
         let mut root = [Digest::default()];
         block(lanes, bytes, depth, &mut root);
@@ -89,22 +102,27 @@ pub(crate) fn root_of_bytes(lanes: Lanes, bytes: &[u8]) -> Digest {
     nodes[0]
 }
 
-/// Hashes the tiles of `bytes`, at most [`BLOCK`], and `levels` levels above them, all in near caches; `top` takes the
-/// highest level's nodes.
+/// Hashes the tiles of `bytes`, at most [`BLOCK`], and `levels` levels above them, none or at least two, all in near caches;
+/// `top` takes the highest level's nodes.
 fn block(lanes: Lanes, bytes: &[u8], levels: u32, top: &mut [Digest]) {
-    let (mut nodes, mut parents) = ([Digest::default(); BLOCK], [Digest::default(); BLOCK / 2]);
+    let (mut nodes, mut parents) = ([Digest::default(); BLOCK], [Digest::default(); BLOCK / 4]);
     let (mut nodes, mut parents) = (&mut nodes[..], &mut parents[..]);
     let mut count = tile_count(bytes.len() as u64) as usize;
     Hashing { lanes, parallel: false }.leaves(bytes, &mut nodes[..count]);
-    for level in 0..levels {
-        if !count.is_multiple_of(2) {
-            // Both buffers have an even length, so that an odd number of nodes leaves room for one more.
-            nodes[count] = padding(level);
-            count += 1;
-        }
-        lanes.inner_nodes(nodes[..count].as_chunks().0, &mut parents[..count / 2]);
+    // Both buffers' lengths are multiples of four: there is room for the padding beside the last nodes.
+    if levels > 0 {
+        let whole = count.next_multiple_of(4);
+        nodes[count..whole].fill(padding(0));
+        count = whole / 4;
+        lanes.quad_nodes(nodes[..whole].as_chunks().0, &mut parents[..count]);
         std::mem::swap(&mut nodes, &mut parents);
-        count /= 2;
+    }
+    for level in 2..levels {
+        let whole = count.next_multiple_of(2);
+        nodes[count..whole].fill(padding(level));
+        count = whole / 2;
+        lanes.inner_nodes(nodes[..whole].as_chunks().0, &mut parents[..count]);
+        std::mem::swap(&mut nodes, &mut parents);
     }
     top.copy_from_slice(&nodes[..count]);
 }

@@ -1,8 +1,6 @@
 //! Checking what a tree's owner, or anybody, claims to stand under a root.
 
-use serde::{Deserialize, Serialize};
-
-use crate::{Digest, MAX_DEPTH, inner};
+use crate::{Digest, MAX_DEPTH, inner, quad};
 
 /// Why an opening does not stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -25,13 +23,52 @@ pub enum OpeningError {
     Root,
 }
 
-/// The nodes that, with some opened leaves, lead to a root.
-///
-/// Consumed level by level from the leaves, left to right in each level: a known node whose sibling is
-/// known too takes none, any other takes the next one as its sibling.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct MultiProof(pub Vec<Digest>);
+/// The node that `leaf` at `index` leads to by the siblings of `path`, from the leaf upwards.
+#[must_use]
+pub fn climb(index: u64, leaf: Digest, path: &[Digest]) -> Digest {
+    path.iter().enumerate().fold(leaf, |node, (level, sibling)| {
+        // Beyond 64 levels an index is on the left.
+        match index.checked_shr(level as u32).unwrap_or(0) & 1 {
+            0 => inner(&node, sibling),
+            _ => inner(sibling, &node),
+        }
+    })
+}
+
+/// The node that a tile's `leaf` at `index` leads to in its tensor's tree: by the first three of `path` to the node above
+/// four leaves, by the others from there; as [`climb`] does, where there are not three.
+#[must_use]
+pub fn climb_tile(index: u64, leaf: Digest, path: &[Digest]) -> Digest {
+    match path.split_first_chunk::<3>() {
+        Some((beside, path)) => climb(index >> 2, quad(&among(index, leaf, beside)), path),
+        None => climb(index, leaf, path),
+    }
+}
+
+/// The four leaves of which `leaf`, at `index`, is one and the others are `beside` it, left to right.
+fn among(index: u64, leaf: Digest, beside: &[Digest; 3]) -> [Digest; 4] {
+    let slot = (index % 4) as usize;
+    let mut beside = beside.iter();
+    std::array::from_fn(|at| if at == slot { leaf } else { *beside.next().expect("three beside one") })
+}
+
+/// Siblings on a tile's way to the root of a tensor's tree of `depth` levels: three at the bottom, then one a level.
+#[must_use]
+pub const fn tile_siblings(depth: u32) -> usize {
+    (if depth > 1 { depth + 1 } else { depth }) as usize
+}
+
+/// Whether a tree of `depth` levels has a leaf `index` to which `path` may lead.
+#[must_use]
+pub fn leads(depth: u32, index: u64, path: &[Digest]) -> bool {
+    depth <= MAX_DEPTH && path.len() == depth as usize && index >> depth == 0
+}
+
+/// Whether a tensor's tree of `depth` levels has a tile `index` to which `path` may lead.
+#[must_use]
+pub fn leads_to_tile(depth: u32, index: u64, path: &[Digest]) -> bool {
+    depth <= MAX_DEPTH && path.len() == tile_siblings(depth) && index >> depth == 0
+}
 
 /// Checks that `leaf` stands at `index` under `root` in a tree of `depth` levels.
 ///
@@ -50,62 +87,7 @@ pub fn verify_path(
     if index >> depth != 0 {
         return Err(OpeningError::Index(index));
     }
-    let climb = |node: Digest, (level, sibling): (usize, &Digest)| match index >> level & 1 {
-        0 => inner(&node, sibling),
-        _ => inner(sibling, &node),
-    };
-    let top = path.iter().enumerate().fold(leaf, climb);
-    if top == *root { Ok(()) } else { Err(OpeningError::Root) }
-}
-
-/// Checks that the `leaves` (index, digest; indices strictly increasing, at least one) stand under `root`.
-///
-/// # Errors
-/// When an index is out of range or out of order, the proof too short or too long, or the hashes wrong.
-pub fn verify_many(
-    root: &Digest,
-    depth: u32,
-    leaves: &[(u64, Digest)],
-    proof: &MultiProof,
-) -> Result<(), OpeningError> {
-    let length = |needed| OpeningError::Length { depth, needed, given: proof.0.len() };
-    if depth > MAX_DEPTH || leaves.is_empty() {
-        return Err(length(1));
-    }
-    let mut previous = None;
-    for &(index, _) in leaves {
-        if index >> depth != 0 || previous.is_some_and(|p| p >= index) {
-            return Err(OpeningError::Index(index));
-        }
-        previous = Some(index);
-    }
-    let mut nodes = leaves.to_vec();
-    let mut rest = proof.0.iter();
-    for _ in 0..depth {
-        let mut parents = Vec::with_capacity(nodes.len());
-        let mut at = 0;
-        while at < nodes.len() {
-            let (index, node) = nodes[at];
-            let parent = match nodes.get(at + 1) {
-                Some((next, sibling)) if index % 2 == 0 && *next == index + 1 => {
-                    at += 1;
-                    inner(&node, sibling)
-                }
-                _ => {
-                    let sibling = rest.next().ok_or_else(|| length(proof.0.len() + 1))?;
-                    if index % 2 == 0 { inner(&node, sibling) } else { inner(sibling, &node) }
-                }
-            };
-            parents.push((index / 2, parent));
-            at += 1;
-        }
-        nodes = parents;
-    }
-    let unused = rest.count();
-    if unused > 0 {
-        return Err(length(proof.0.len() - unused));
-    }
-    if nodes[0].1 == *root { Ok(()) } else { Err(OpeningError::Root) }
+    if climb(index, leaf, path) == *root { Ok(()) } else { Err(OpeningError::Root) }
 }
 
 /// Hashes 2^k sibling nodes up to their common ancestor; `None` unless their number is a power of two.

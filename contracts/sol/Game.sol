@@ -240,7 +240,7 @@ contract Game is Match {
         witness;
         Move memory move = _find(_claimId(posted), number);
         _checkPath(siblings);
-        bytes32 node = Tree.climb(slot, Tree.tagged(Tree.LEAF, tile), siblings);
+        bytes32 node = Tree.climbTile(slot, tile, siblings);
         bytes32 context = _context(operator.operatorLeaf(), list, footing.rest);
         _beginLive(move, footing.word, node, context, 1 << Phase.DATA_E | 1 << Phase.NAME | 1 << Phase.READY);
         bytes32[4] memory answer = _ask(move, _inputOf(posted, operator), 0);

@@ -323,6 +323,6 @@ abstract contract Ledger is Rules {
     }
 
     function _rootOf(bytes calldata data) private pure returns (bytes32) {
-        return Tree.ofBytes(data, Tree.depthFor(Tree.tileCount(data.length)));
+        return Tree.ofBytes(data, Tree.tensorDepth(Tree.tileCount(data.length)));
     }
 }

@@ -133,9 +133,15 @@ library Opening {
         if (indices.length != 4 || data.length != 32) revert IGame.WrongCount();
         uint256 index = uint32(bytes4(indices));
         if (proof.length > operand.depth || !Tree.leads(proof.length, index, proof)) revert IGame.BadOpening();
+        uint256 level;
+        unchecked {
+            level = operand.depth - proof.length;
+        }
+        // Below level 2 a tensor's tree has no nodes but leaves, and the root of one tile alone needs no siblings.
+        if (level < 2 && operand.depth != 0) revert IGame.BadOpening();
         bytes32 node = bytes32(data);
         if (!_committed(scene, operand, Tree.climb(index, node, proof), path)) revert IGame.BadOpening();
-        _note(tops, which, operand.depth - proof.length, index, node);
+        _note(tops, which, level, index, node);
     }
 
     /// keccak of all words.

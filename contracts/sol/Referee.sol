@@ -61,7 +61,7 @@ contract Referee is IReferee {
     ) external pure returns (uint8, uint256 e, int256 value, bytes32) {
         MatchWord word = MatchWord.wrap(footing.word);
         if (tile.length != Tree.TILE_BYTES) revert IGame.WrongLength();
-        if (siblings.length != word.remaining()) revert IGame.WrongCount();
+        if (siblings.length != Tree.tileSiblings(word.remaining())) revert IGame.WrongCount();
         if (slot >= word.realTiles()) revert IGame.WrongIndex();
         e = _elementAt(operator, (word.position() << word.remaining()) + slot, element);
         value = _read(tile, element, operator.elementBytes());
@@ -155,13 +155,13 @@ contract Referee is IReferee {
     ) external pure {
         Context memory context = _context();
         if (keccak256(abi.encode(point)) != context.given) revert IGame.WrongStatement();
-        uint256 below = point.depth;
+        uint256 below = Tree.tileSiblings(point.depth);
         uint256 perTile = Tree.TILE_BYTES / point.elementBytes;
         if (tile.length != Tree.TILE_BYTES || path.length != below + depth) revert IGame.BadOpening();
         uint256 index = point.element / perTile;
         bytes32[] calldata half = path[:below];
-        if (!Tree.leads(below, index, half)) revert IGame.BadOpening();
-        bytes32 own = Tree.climb(index, Tree.tagged(Tree.LEAF, tile), half);
+        if (!Tree.leadsToTile(point.depth, index, half)) revert IGame.BadOpening();
+        bytes32 own = Tree.climbTile(index, tile, half);
         half = path[below:];
         if (!Tree.leads(depth, point.operator, half)) revert IGame.BadOpening();
         own = Tree.climb(point.operator, own, half);
@@ -192,8 +192,8 @@ contract Referee is IReferee {
         bytes calldata tile = r.tile;
         if (tile.length != Tree.TILE_BYTES) revert IGame.WrongLength();
         if (r.tileIndex >= r.operator.outputTiles()) revert IGame.WrongIndex();
-        if (!Tree.leads(r.operator.outputDepth(), r.tileIndex, r.tilePath)) revert IGame.BadOpening();
-        return Tree.climb(r.tileIndex, Tree.tagged(Tree.LEAF, tile), r.tilePath);
+        if (!Tree.leadsToTile(r.operator.outputDepth(), r.tileIndex, r.tilePath)) revert IGame.BadOpening();
+        return Tree.climbTile(r.tileIndex, tile, r.tilePath);
     }
 
     /// PROTOCOL 4.6, 4: a list is the executor's.

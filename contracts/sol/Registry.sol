@@ -7,7 +7,7 @@ import {IRegistry} from "./IRegistry.sol";
 /// @notice A root binds what was compiled; whether the program is legal (SPEC 5) is for those to check who stake on it.
 contract Registry is IRegistry {
     uint256 private constant HEADER_BYTES = 64;
-    uint256 private constant VERSION = 3;
+    uint256 private constant VERSION = 4;
     uint256 private constant MAX_COUNT = 1 << 20;
     uint256 private constant MAX_PUBLIC_ELEMENTS = 1 << 24;
     uint256 private constant MAX_REVEAL_BITS = 6;

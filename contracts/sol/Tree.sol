@@ -15,9 +15,8 @@ library Tree {
     uint8 internal constant LAYER = 6;
     uint8 internal constant STATEMENT = 7;
 
-    /// Eight words of 32 bits: ones, and 0 to 7.
-    uint256 private constant INDEX_ONES = 0x0000000100000001000000010000000100000001000000010000000100000001;
-    uint256 private constant INDEX_STEPS = 0x0000000000000001000000020000000300000004000000050000000600000007;
+    /// `padding(2)`.
+    bytes32 private constant PADDING_2 = 0x435818341f0c4c79331136159190921d467fd57a5d76dab61967fc6130cb8793;
 
     /// keccak(domain | data).
     function tagged(uint8 domain, bytes calldata data) internal pure returns (bytes32 hash) {
@@ -56,6 +55,14 @@ library Tree {
             rest := shr(depth, rest)
             // 0, 1, or 2 and 3: so many bits.
             depth := add(depth, add(lt(0, rest), lt(1, rest)))
+        }
+    }
+
+    /// Depth of the tree of a tensor of so many tiles, at least one: 0 for one, otherwise at least 2.
+    function tensorDepth(uint256 tiles) internal pure returns (uint256 depth) {
+        depth = depthFor(tiles);
+        assembly ("memory-safe") {
+            depth := add(depth, eq(depth, 1))
         }
     }
 
@@ -102,10 +109,10 @@ library Tree {
             level := add(mload(0x40), 32)
             calldatacopy(level, nodes.offset, shl(5, nodes.length))
         }
-        return _up(level, nodes.length, depth);
+        return _up(level, nodes.length, depth, keccak256(hex"04"));
     }
 
-    /// The root over the tiles of `data`, the last one filled with zeros, at most 2^depth, in a tree of `depth` levels.
+    /// The root over the tiles of `data`, the last one filled with zeros, at most 2^depth, in a tensor's tree of `depth` levels.
     function ofBytes(bytes calldata data, uint256 depth) internal pure returns (bytes32) {
         uint256 count = tileCount(data.length);
         uint256 level;
@@ -127,12 +134,41 @@ library Tree {
                 mstore(to, keccak256(buffer, 129))
             }
         }
-        return _up(level, count, depth);
+        // Of no legal tensor, a tree of one level is binary.
+        if (depth < 2) return _up(level, count, depth, keccak256(hex"04"));
+        if (count & 3 != 0) {
+            bytes32 pad = keccak256(hex"04");
+            assembly ("memory-safe") {
+                let to := add(level, shl(5, count))
+                mstore(to, pad)
+                mstore(add(to, 32), pad)
+                mstore(add(to, 64), pad)
+            }
+        }
+        unchecked {
+            count = (count + 3) / 4;
+            _fours(level, count);
+            return _up(level, count, depth - 2, PADDING_2);
+        }
     }
 
-    /// Hashes the `count` nodes in memory at `level` up; behind them is free memory, before them a byte to spare.
-    function _up(uint256 level, uint256 count, uint256 depth) private pure returns (bytes32 top) {
-        bytes32 pad = keccak256(hex"04");
+    /// Hashes four leaves each to `count` nodes of level 2, in memory at `level`, where the leaves are; before them is a byte to
+    /// spare.
+    function _fours(uint256 level, uint256 count) private pure {
+        assembly ("memory-safe") {
+            let from := sub(level, 1)
+            // As in `foldUp`.
+            for { let end := add(level, shl(5, count)) } lt(level, end) { level := add(level, 32) } {
+                mstore8(from, 1)
+                mstore(level, keccak256(from, 129))
+                from := add(from, 128)
+            }
+        }
+    }
+
+    /// Hashes the `count` nodes in memory at `level` up, beside which stands `pad`; behind them is free memory, before them a
+    /// byte to spare.
+    function _up(uint256 level, uint256 count, uint256 depth, bytes32 pad) private pure returns (bytes32 top) {
         assembly ("memory-safe") {
             let full := iszero(sub(count, shl(depth, 1)))
             for {} depth { depth := sub(depth, 1) } {
@@ -191,6 +227,43 @@ library Tree {
         }
     }
 
+    /// The node that the leaf of `tile` at `index` leads to in its tensor's tree: by the first three of `path` to the node above
+    /// four leaves, by the others from there; as `climb` does, where there are not three.
+    function climbTile(uint256 index, bytes calldata tile, bytes32[] calldata path)
+        internal
+        pure
+        returns (bytes32 node)
+    {
+        node = tagged(LEAF, tile);
+        if (path.length < 3) return climb(index, node, path);
+        assembly ("memory-safe") {
+            let buffer := mload(0x40)
+            let first := add(buffer, 1)
+            mstore8(buffer, 1)
+            // The siblings before the leaf, the leaf, and the others behind it.
+            let at := and(shl(5, index), 96)
+            calldatacopy(first, path.offset, at)
+            mstore(add(first, at), node)
+            calldatacopy(add(add(first, 32), at), add(path.offset, at), sub(96, at))
+            node := keccak256(buffer, 129)
+            path.offset := add(path.offset, 96)
+            path.length := sub(path.length, 3)
+        }
+        return climb(index >> 2, node, path);
+    }
+
+    /// Siblings on a tile's way to the root of a tensor's tree of `depth` levels: three at the bottom, then one a level.
+    function tileSiblings(uint256 depth) internal pure returns (uint256 count) {
+        assembly ("memory-safe") {
+            count := add(depth, lt(1, depth))
+        }
+    }
+
+    /// Whether a tensor's tree of `depth` levels has a tile `index` to which `path` may lead.
+    function leadsToTile(uint256 depth, uint256 index, bytes32[] calldata path) internal pure returns (bool) {
+        return depth <= MAX_DEPTH && path.length == tileSiblings(depth) && index >> depth == 0;
+    }
+
     /// Whether a tree of `depth` levels has a leaf `index` to which `path` may lead.
     function leads(uint256 depth, uint256 index, bytes32[] calldata path) internal pure returns (bool) {
         return depth <= MAX_DEPTH && path.length == depth && index >> depth == 0;
@@ -206,7 +279,7 @@ library Tree {
     }
 
     /// The root under which `tiles` (128 bytes each, at least one) stand at `indices` (be32 each, as many, strictly
-    /// increasing) in a tree of `depth` levels, if `ok`; `proof` as in `nodeOfMany`.
+    /// increasing) in a tensor's tree of `depth` levels, if `ok`; `proof` as in `nodeOfMany`.
     function rootOfMany(uint256 depth, bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
         internal
         pure
@@ -220,42 +293,20 @@ library Tree {
 
     /// The node above all `tiles` (128 bytes each, at least one, at most 255) that `proof` leads to, its level (the leaves' is
     /// 0) and its index there, if `ok`. The tiles stand at `indices` (be32 each, as many, strictly increasing). `proof` is
-    /// consumed from the leaves up, left to right in each level: a known node whose sibling is known takes nothing, any
-    /// other takes the next proof node as its sibling; all are used.
+    /// consumed from the leaves up, left to right in each level: each leaf that is missing of four takes the next proof node,
+    /// above them each node whose sibling is not known takes it as its sibling; all are used. One tile and no proof are a
+    /// tensor of one tile.
     function nodeOfMany(bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
         internal
         pure
         returns (bool ok, uint256 level, uint256 index, bytes32 node)
     {
-        assert(tiles.length != 0 && tiles.length == indices.length * 32 && tiles.length % TILE_BYTES == 0);
-        uint256 nodes = _leaves(tiles);
+        assert(tiles.length != 0 && tiles.length == indices.length * 32);
+        if (proof.length == 0 && indices.length == 4) {
+            return (true, 0, uint32(bytes4(indices)), tagged(LEAF, tiles));
+        }
         uint256 next;
-        assembly ("memory-safe") {
-            index := shr(224, calldataload(indices.offset))
-            next := proof.offset
-        }
-        if (_isRun(indices, index)) {
-            // All that is under one node.
-            assembly ("memory-safe") {
-                ok := 1
-                // As in `foldUp`.
-                for { let size := shl(3, indices.length) } gt(size, 32) {} {
-                    size := shr(1, size)
-                    let last := add(nodes, size)
-                    let from := sub(nodes, 1)
-                    for { let to := nodes } lt(to, last) { to := add(to, 32) } {
-                        mstore8(from, 1)
-                        mstore(to, keccak256(from, 65))
-                        from := add(from, 64)
-                    }
-                    level := add(level, 1)
-                    index := shr(1, index)
-                }
-                node := mload(nodes)
-            }
-        } else {
-            (ok, level, index, node, next) = _join(indices, nodes, next);
-        }
+        (ok, level, index, node, next) = _join(indices, tiles, proof);
         bytes32[] calldata path = proof;
         assembly ("memory-safe") {
             path.length := sub(path.length, shr(5, sub(next, path.offset)))
@@ -270,70 +321,63 @@ library Tree {
         }
     }
 
-    /// Puts the leaves of whole `tiles` into free memory, with a byte to spare before them.
-    function _leaves(bytes calldata tiles) private pure returns (uint256 nodes) {
-        assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            nodes := add(buffer, 160)
-            mstore8(buffer, 0)
-            let to := nodes
-            let end := add(tiles.offset, tiles.length)
-            for { let from := tiles.offset } lt(from, end) { from := add(from, 128) } {
-                calldatacopy(add(buffer, 1), from, 128)
-                mstore(to, keccak256(buffer, 129))
-                to := add(to, 32)
-            }
-        }
-    }
-
-    /// Whether `indices`, of which `first` is the first, are 2^k neighbours under one node k levels above them.
-    function _isRun(bytes calldata indices, uint256 first) private pure returns (bool run) {
-        assembly ("memory-safe") {
-            let count := shr(2, indices.length)
-            // Eight indices to a word: the last of them, needed or not, must not carry into the one before it.
-            if and(lt(first, 0xfffffff8), iszero(and(or(count, first), sub(count, 1)))) {
-                let expected := add(mul(first, INDEX_ONES), INDEX_STEPS)
-                switch lt(count, 8)
-                case 1 { run := iszero(shr(sub(256, shl(5, count)), xor(expected, calldataload(indices.offset)))) }
-                default {
-                    run := 1
-                    let end := add(indices.offset, indices.length)
-                    for { let cursor := indices.offset } lt(cursor, end) { cursor := add(cursor, 32) } {
-                        run := and(run, eq(expected, calldataload(cursor)))
-                        expected := add(expected, shl(3, INDEX_ONES))
-                    }
-                }
-            }
-        }
-    }
-
-    /// Joins the leaves in memory at `leaves`, which stand at `indices`, level by level until there is one node above all; siblings
-    /// are read from calldata at `next` on.
-    function _join(bytes calldata indices, uint256 leaves, uint256 next)
+    /// Joins `tiles`, which stand at `indices`, first four and then two at a time until there is one node above all. What is
+    /// missing are the first nodes of `proof`; those that follow are at `next`.
+    function _join(bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
         private
         pure
-        returns (bool ok, uint256 level, uint256 index, bytes32 node, uint256 rest)
+        returns (bool ok, uint256 level, uint256 index, bytes32 node, uint256 next)
     {
         assembly ("memory-safe") {
-            let buffer := mload(0x40)
-            // Pairs of words (index, digest), behind the leaves; each level replaces the one below it.
-            let nodes := add(leaves, shl(3, indices.length))
+            let leaf := mload(0x40)
+            mstore8(leaf, 0)
+            let buffer := add(leaf, 160)
+            mstore8(buffer, 1)
+            // Pairs of words (index, digest); each level replaces the one below it.
+            let nodes := add(buffer, 160)
             let end := nodes
+            next := proof.offset
             ok := 1
             {
-                let previous := not(0)
-                let last := add(indices.offset, indices.length)
-                for { let cursor := indices.offset } lt(cursor, last) { cursor := add(cursor, 4) } {
-                    index := shr(224, calldataload(cursor))
-                    ok := and(ok, sgt(index, previous))
-                    previous := index
-                    mstore(end, index)
-                    mstore(add(end, 32), mload(leaves))
-                    leaves := add(leaves, 32)
-                    end := add(end, 64)
+                let tile := tiles.offset
+                let cursor := indices.offset
+                let last := add(cursor, indices.length)
+                index := shr(224, calldataload(cursor))
+                let first := add(buffer, 1)
+                for {} lt(cursor, last) { end := add(end, 64) } {
+                    let four := shr(2, index)
+                    mstore(end, four)
+                    let to := first
+                    for {} eq(shr(2, index), four) {} {
+                        // The leaves before it that are missing. Past the proof too: then it is refused in the end.
+                        let missing := sub(add(first, shl(5, and(index, 3))), to)
+                        calldatacopy(to, next, missing)
+                        next := add(next, missing)
+                        to := add(to, missing)
+                        calldatacopy(add(leaf, 1), tile, 128)
+                        mstore(to, keccak256(leaf, 129))
+                        to := add(to, 32)
+                        tile := add(tile, 128)
+                        cursor := add(cursor, 4)
+                        let following := not(0)
+                        if lt(cursor, last) {
+                            following := shr(224, calldataload(cursor))
+                            if iszero(gt(following, index)) {
+                                // Out of order.
+                                ok := 0
+                                cursor := last
+                                following := not(0)
+                            }
+                        }
+                        index := following
+                    }
+                    let missing := sub(add(first, 128), to)
+                    calldatacopy(to, next, missing)
+                    next := add(next, missing)
+                    mstore(add(end, 32), keccak256(buffer, 129))
                 }
             }
-            mstore8(buffer, 1)
+            level := 2
             // Different indices of 32 bits become one within 32 levels.
             for {} and(ok, gt(sub(end, nodes), 64)) { level := add(level, 1) } {
                 let to := nodes
@@ -348,7 +392,6 @@ library Tree {
                         from := add(from, 64)
                     }
                     default {
-                        // Past the proof too: then it is refused in the end.
                         mstore(sub(add(buffer, 33), odd), calldataload(next))
                         next := add(next, 32)
                     }
@@ -360,7 +403,6 @@ library Tree {
             }
             index := mload(nodes)
             node := mload(add(nodes, 32))
-            rest := next
         }
     }
 }

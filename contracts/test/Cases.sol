@@ -199,15 +199,15 @@ abstract contract Cases is Base {
     /// Commits to the operands, and opens what the terms from … to need.
     function finish(Case memory c, uint256 seed, uint256 from, uint256 to) internal pure {
         Op memory op = c.op;
-        op.depths[1] = uint8(Naive.depth((c.a.length + 127) / 128));
-        op.depths[2] = op.bType == 0 ? 0 : uint8(Naive.depth((c.b.length + 127) / 128));
-        op.depths[3] = uint8(Naive.depth((c.records.length + 127) / 128));
+        op.depths[1] = uint8(Naive.tensorDepth((c.a.length + 127) / 128));
+        op.depths[2] = op.bType == 0 ? 0 : uint8(Naive.tensorDepth((c.b.length + 127) / 128));
+        op.depths[3] = uint8(Naive.tensorDepth((c.records.length + 127) / 128));
         bytes32[] memory layers = new bytes32[](LAYERS);
         bytes32[] memory list = new bytes32[](OPERATORS);
         for (uint256 i; i < LAYERS; ++i) layers[i] = keccak256(abi.encode(seed, "layer", i));
         for (uint256 i; i < OPERATORS; ++i) list[i] = keccak256(abi.encode(seed, "list", i));
-        bytes32[3] memory roots = [Naive.root(Naive.leavesOf(c.a)), 0, Naive.root(Naive.leavesOf(c.records))];
-        if (op.bType != 0) roots[1] = Naive.root(Naive.leavesOf(c.b));
+        bytes32[3] memory roots = [Naive.tensorRoot(Naive.leavesOf(c.a)), 0, Naive.tensorRoot(Naive.leavesOf(c.records))];
+        if (op.bType != 0) roots[1] = Naive.tensorRoot(Naive.leavesOf(c.b));
         bytes32[] memory others = new bytes32[](pick(seed, 95, 4));
         for (uint256 i; i < others.length; ++i) others[i] = keccak256(abi.encode(seed, "other", i));
         if (op.aKind == 0) c.input = roots[0];
@@ -218,8 +218,8 @@ abstract contract Cases is Base {
         if (op.bKind == 3) (list[5], op.bIndex) = (roots[1], 5);
         bytes32 third;
         if (op.thirdType != 0) {
-            third = Naive.root(Naive.leavesOf(c.third));
-            op.thirdDepth = uint8(Naive.depth((c.third.length + 127) / 128));
+            third = Naive.tensorRoot(Naive.leavesOf(c.third));
+            op.thirdDepth = uint8(Naive.tensorDepth((c.third.length + 127) / 128));
             if (op.thirdKind == 2) {
                 (op.thirdIndex, op.thirdRank, op.thirdExports) = _export(layers, third, 2, others, seed);
             }

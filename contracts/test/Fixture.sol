@@ -194,7 +194,7 @@ abstract contract Fixture is Setting {
         Track storage t = tracks[id];
         uint256 perTile = 128 / Model.size(op(t.place).outType);
         uint256 slot = e / perTile - (t.position << t.remaining);
-        bytes32[] memory under = Naive.descendants(tileLeaves(t.place), t.remaining, t.position, t.remaining);
+        bytes32[] memory siblings = Naive.tilePathTo(tileLeaves(t.place), e / perTile, t.remaining);
         return abi.encodeCall(
             game.name,
             (
@@ -204,7 +204,7 @@ abstract contract Fixture is Setting {
                 t.list,
                 Naive.tileAt(said[t.place], e / perTile),
                 uint8(slot),
-                Naive.path(under, slot),
+                siblings,
                 uint8(e % perTile),
                 operatorBytes(t.place),
                 Packed.all(w)
@@ -341,7 +341,7 @@ abstract contract Fixture is Setting {
         }
         r.tileIndex = uint32(e / perTile);
         r.tile = Naive.tileAt(said[operator], e / perTile);
-        r.tilePath = Naive.path(tileLeaves(operator), e / perTile);
+        r.tilePath = Naive.tilePath(tileLeaves(operator), e / perTile);
         r.element = uint8(e % perTile);
         if (e < Model.elements(op(operator))) r.witness = Packed.all(witnessOf(operator, e));
     }
@@ -401,7 +401,7 @@ abstract contract Fixture is Setting {
     /// The root over all operators' true outputs.
     function ownLeaves() internal view returns (bytes32[] memory leaves) {
         leaves = new bytes32[](OPERATORS);
-        for (uint256 i; i < OPERATORS; ++i) leaves[i] = Naive.root(Naive.leavesOf(truth[i]));
+        for (uint256 i; i < OPERATORS; ++i) leaves[i] = Naive.tensorRoot(Naive.leavesOf(truth[i]));
     }
 
     function ownCommitment(bytes32 claimId, address challenger) internal view returns (bytes32) {
@@ -412,7 +412,7 @@ abstract contract Fixture is Setting {
         Track storage t = tracks[id];
         uint256 tile = point.element * point.elementBytes / 128;
         bytes memory data = truth[point.operator];
-        bytes32[] memory below = Naive.path(Naive.leavesOf(data), tile);
+        bytes32[] memory below = Naive.tilePath(Naive.leavesOf(data), tile);
         bytes32[] memory above = Naive.path(ownLeaves(), point.operator);
         bytes32[] memory path = new bytes32[](below.length + above.length);
         for (uint256 i; i < path.length; ++i) path[i] = i < below.length ? below[i] : above[i - below.length];

@@ -193,7 +193,7 @@ contract GuardsTest is Fixture {
         bytes32[] memory leaves = new bytes32[](4);
         leaves[0] = Naive.leaf(said[2]);
         for (uint256 i = 1; i < 4; ++i) leaves[i] = keccak256(hex"04");
-        short = Naive.root(leaves);
+        short = Naive.tensorRoot(leaves);
         bytes32 id = openMatch(postClaim());
         walk(id, 2, 0);
         refuse(EXECUTOR, revealTilesCall(id, said[2]), IGame.WrongLength.selector);
@@ -235,10 +235,9 @@ contract GuardsTest is Fixture {
     function _good(bytes32 id, uint256 e) private view returns (Name memory n) {
         Track storage t = tracks[id];
         uint256 perTile = 128 / Model.size(op(t.place).outType);
-        bytes32[] memory under = Naive.descendants(tileLeaves(t.place), t.remaining, t.position, t.remaining);
         n.slot = uint8(e / perTile);
         n.tile = Naive.tileAt(said[t.place], e / perTile);
-        n.siblings = Naive.path(under, n.slot);
+        n.siblings = Naive.tilePathTo(tileLeaves(t.place), e / perTile, t.remaining);
         n.element = uint8(e % perTile);
         n.operator = operatorBytes(t.place);
         n.witness = witnessOf(t.place, e);
@@ -259,7 +258,17 @@ contract GuardsTest is Fixture {
         _name(id, n, IGame.WrongIndex.selector);
         (n = _good(id, 70)).siblings = new bytes32[](33);
         _name(id, n, IGame.WrongCount.selector);
-        (n = _good(id, 70)).siblings = new bytes32[](3);
+        for (uint256 count; count < 6; ++count) {
+            (n = _good(id, 70)).siblings = new bytes32[](count);
+            _name(id, n, IGame.WrongState.selector);
+        }
+        n = _good(id, 70);
+        for (uint256 i; i < 3; ++i) {
+            n.siblings[i] ^= bytes32(uint256(1));
+            _name(id, n, IGame.WrongState.selector);
+            n.siblings[i] ^= bytes32(uint256(1));
+        }
+        (n.siblings[0], n.siblings[1]) = (n.siblings[1], n.siblings[0]);
         _name(id, n, IGame.WrongState.selector);
         (n = _good(id, 70)).operator = operatorBytes(3);
         _name(id, n, IGame.WrongState.selector);
@@ -289,9 +298,28 @@ contract GuardsTest is Fixture {
         same(tracks[id].phase, Phase.WON, "won");
     }
 
+    /// An executor may commit to four tiles hashed two by two. No tile leads to such a node, and nobody opens it.
+    function test_attack_09_four_tiles_hashed_two_by_two() public {
+        twos = true;
+        bytes32 id = openMatch(postClaim());
+        walk(id, 2, 0);
+        refuse(EXECUTOR, revealTilesCall(id, tilesNow(id)), IGame.WrongState.selector);
+        Name memory n = _good(id, 70);
+        _name(id, n, IGame.WrongState.selector);
+        // The two siblings that do lead there.
+        n.siblings = Naive.path(tileLeaves(2), n.slot);
+        same(n.siblings.length, 2, "two levels");
+        _name(id, n, IGame.WrongCount.selector);
+        wait(110);
+        timeout(id);
+        same(tracks[id].phase, Phase.WON, "won");
+    }
+
     bool private odd;
+    bool private twos;
 
     function rootOf(uint256 operator) internal view override returns (bytes32) {
+        if (twos && operator == 2) return Naive.root(tileLeaves(2));
         if (odd && operator == 1) return Naive.leaf(bytes.concat(Naive.tileAt(said[1], 0), hex"00"));
         return super.rootOf(operator);
     }
@@ -367,11 +395,11 @@ contract WideMovesTest is Fixture {
 contract IllegalTest is Fixture {
     /// A claim on a program of one layer with this leaf, and a match against it.
     function opened(bytes memory layer, bytes32 operatorsRoot) private returns (bytes32 id) {
-        bytes memory h = abi.encodePacked(uint32(3), uint32(1), uint32(1), uint8(1), uint8(1), uint8(4), uint8(0));
+        bytes memory h = abi.encodePacked(uint32(4), uint32(1), uint32(1), uint8(1), uint8(1), uint8(4), uint8(0));
         h = abi.encodePacked(h, uint32(240), uint32(10), uint64(0), keccak256("meta"));
         bytes32 program = registry.register(h, Model.layerLeaf(layer, operatorsRoot));
         bytes memory output = noise(1, 10);
-        bytes32 leaf = Naive.root(Naive.leavesOf(output));
+        bytes32 leaf = Naive.tensorRoot(Naive.leavesOf(output));
         bytes memory data = abi.encodeCall(game.postJob, (program, input, bytes32(0), now_() + 10));
         bytes32 job = abi.decode(send(REQUESTER, 0, data, 0), (bytes32));
         IGame.Posted memory p = IGame.Posted(job, EXECUTOR, leaf, leaf);

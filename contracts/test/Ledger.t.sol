@@ -85,7 +85,7 @@ contract LedgerTest is Fixture {
         _postJob(programRoot, "", 0, IGame.WrongLength.selector);
         _postJob(programRoot, input, now_(), IGame.TooLate.selector);
         _postJob(programRoot, input, now_() + 1, 0);
-        bytes32 inputRoot = Naive.root(Naive.leavesOf(input));
+        bytes32 inputRoot = Naive.tensorRoot(Naive.leavesOf(input));
         bytes memory parts = abi.encode(block.chainid, game, REQUESTER, programRoot, inputRoot, uint256(9));
         IGame.Job memory j = game.job(keccak256(parts));
         holds(j.requester == REQUESTER && j.deadline == now_() + 1 && j.fee == 1 && !j.settled, "job");
@@ -181,7 +181,7 @@ contract LedgerTest is Fixture {
         IGame.Posted memory p = posted();
         bytes memory output = said[OPERATORS - 1];
         output[3] ^= 0x01;
-        p.outputRoot = Naive.root(Naive.leavesOf(output));
+        p.outputRoot = Naive.tensorRoot(Naive.leavesOf(output));
         commitClaim(claimCommitment(p));
         wait(1);
         _post(0, now_() - 1, p.traceRoot, output, Naive.path(traceLeaves(), LAYERS - 1), IGame.BadOpening.selector);

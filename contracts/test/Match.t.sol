@@ -206,7 +206,7 @@ contract MatchTest is Fixture {
         bytes32 id = openMatch(postClaim());
         while (tracks[id].phase < Phase.SUB_E) pickTowards(id, 2, 0);
         bytes32[] memory roots = subRoots(2);
-        roots[0] = Naive.root(Naive.leavesOf(truth[2]));
+        roots[0] = Naive.tensorRoot(Naive.leavesOf(truth[2]));
         refuse(EXECUTOR, subTraceCall(id, roots, ""), IGame.WrongState.selector);
         // What is not exported, nothing binds: the challenger finds it where it is wrong.
         roots = subRoots(2);

@@ -51,7 +51,7 @@ abstract contract Prepared is Fixture {
 
     function _root(Opened memory o, bytes memory data) private pure returns (Opened memory up) {
         (up.rootPath, up.indices) = (o.rootPath, new bytes(4));
-        up.tiles = abi.encodePacked(Naive.root(Naive.leavesOf(data)));
+        up.tiles = abi.encodePacked(Naive.tensorRoot(Naive.leavesOf(data)));
     }
 
     /// What `name` opens under those roots.

@@ -67,7 +67,7 @@ abstract contract Priced is Base {
         // 2^21 bytes of output, 2^21 of activations, weights of 256 columns.
         uint256 rows = (1 << 21) / k / aType;
         uint256 columns = (1 << 21) / rows;
-        o.depths = [14, 14, uint8(Naive.depth(columns * k / 128)), uint8(Naive.depth(columns / 8))];
+        o.depths = [14, 14, uint8(Naive.tensorDepth(columns * k / 128)), uint8(Naive.tensorDepth(columns / 8))];
         (o.aIndex, o.aExports, o.bIndex, o.params, o.split) = (uint32(LAYER_A), 1, 7, 8, uint32(split));
         o.out = [uint32(1), 1, uint32(rows), uint32(columns)];
         o.red = [uint32(1), 1, uint32(k)];
@@ -107,16 +107,22 @@ abstract contract Priced is Base {
         return IGame.Parameters(1000, 100, 200, 10, 20, 60, 60, 12, 60_000_000, 1 ether, 50 gwei, 0.01 ether, 1e13, 1 ether);
     }
 
-    /// The tensor in which `data` stands at tile `index` of 2^depth, everything else made up.
+    /// The tensor in which `data` stands at tile `index` of 2^depth, everything else made up; of `data` the tiles from … to
+    /// are opened.
     function _opened(bytes memory data, uint256 index, uint256 depth, uint256 from, uint256 to, uint256 seed)
         private
         pure
         returns (Opened memory o, bytes32 root)
     {
-        uint256 local = Naive.depth(data.length / 128);
+        uint256 before = index % 4;
+        // Four at least: beside fewer stand others.
+        if (data.length < 512) data = bytes.concat(dense(~seed, before * 128, 0), data);
+        else assert(before == 0);
+        if (data.length < 512) data = bytes.concat(data, dense(~seed, 512 - data.length, 0));
+        uint256 local = Naive.tensorDepth(data.length / 128);
         bytes32[] memory path = random(seed, depth - local);
         bool[] memory known = new bool[](data.length / 128);
-        for (uint256 i = from; i < to; ++i) known[i] = true;
+        for (uint256 i = from; i < to; ++i) known[before + i] = true;
         o = Naive.open(data, known, new bytes32[](0));
         bytes memory indices;
         for (uint256 i = from; i < to; ++i) indices = bytes.concat(indices, bytes4(uint32(index + i)));
@@ -124,7 +130,7 @@ abstract contract Priced is Base {
         bytes32[] memory proof = new bytes32[](o.proof.length + path.length);
         for (uint256 i; i < proof.length; ++i) proof[i] = i < o.proof.length ? o.proof[i] : path[i - o.proof.length];
         o.proof = proof;
-        root = Naive.climb(index >> local, Naive.root(Naive.leavesOf(data)), path);
+        root = Naive.climb(index >> local, Naive.tensorRoot(Naive.leavesOf(data)), path);
     }
 
     function _operands() private {
@@ -175,7 +181,7 @@ abstract contract Priced is Base {
         uint256 slot = TILE % 4;
         Model.put(data, slot * 128 + 77, 1, shape.lies ? right ^ 1 : right);
         tiles = data;
-        bytes32 node = Naive.root(Naive.leavesOf(data));
+        bytes32 node = Naive.tensorRoot(Naive.leavesOf(data));
         levels6 = random(7, 16);
         levels6[(TILE >> 2) % 16] = node;
         node = Naive.node(levels6, 4, 0);
@@ -187,15 +193,15 @@ abstract contract Priced is Base {
         traceLeaves = random(10, LAYERS);
         traceLeaves[LAYER] = Naive.node(levels14, 4, 0);
         traceLeaves[LAYER_A] = traceRootA;
-        bytes32[] memory whole = new bytes32[](14);
-        bytes32[] memory part = Naive.path(Naive.leavesOf(data), slot);
-        for (uint256 i; i < 2; ++i) whole[i] = part[i];
+        bytes32[] memory whole = new bytes32[](15);
+        bytes32[] memory part = Naive.tilePath(Naive.leavesOf(data), slot);
+        for (uint256 i; i < 3; ++i) whole[i] = part[i];
         part = Naive.path(levels6, (TILE >> 2) % 16);
-        for (uint256 i; i < 4; ++i) whole[2 + i] = part[i];
+        for (uint256 i; i < 4; ++i) whole[3 + i] = part[i];
         part = Naive.path(levels10, (TILE >> 6) % 16);
-        for (uint256 i; i < 4; ++i) whole[6 + i] = part[i];
+        for (uint256 i; i < 4; ++i) whole[7 + i] = part[i];
         part = Naive.path(levels14, TILE >> 10);
-        for (uint256 i; i < 4; ++i) whole[10 + i] = part[i];
+        for (uint256 i; i < 4; ++i) whole[11 + i] = part[i];
         tilePath = whole;
     }
 
@@ -213,9 +219,9 @@ abstract contract Priced is Base {
         leaves[LAYER] = Model.layerLeaf(head, Naive.root(operatorLeaves));
         layersPath = Naive.path(leaves, LAYER);
         bytes memory output = dense(12, 10, 0);
-        traceLeaves[LAYERS - 1] = Naive.root(Naive.leavesOf(output));
+        traceLeaves[LAYERS - 1] = Naive.tensorRoot(Naive.leavesOf(output));
         witness.a.rootPath = Naive.path(traceLeaves, LAYER_A);
-        bytes memory header = abi.encodePacked(uint32(3), uint32(LAYERS), uint32(LAYERS), uint8(1), uint8(1), uint8(4));
+        bytes memory header = abi.encodePacked(uint32(4), uint32(LAYERS), uint32(LAYERS), uint8(1), uint8(1), uint8(4));
         header = abi.encodePacked(header, uint8(14), uint32(3072), uint32(10), uint64(3 << 30), keccak256("meta"));
         bytes memory call = abi.encodeCall(Registry.register, (header, Naive.root(leaves)));
         bytes32 program = abi.decode(send("register", address(this), address(registry), 0, call), (bytes32));
@@ -376,8 +382,8 @@ abstract contract Priced is Base {
         vm.warp(vm.getBlockTimestamp() + 12);
         bytes memory all = tiles;
         bytes memory tile = Naive.tileAt(all, TILE % 4);
-        bytes32[] memory siblings = new bytes32[](2);
-        (siblings[0], siblings[1]) = (tilePath[0], tilePath[1]);
+        bytes32[] memory siblings = new bytes32[](3);
+        for (uint256 i; i < 3; ++i) siblings[i] = tilePath[i];
         bytes memory call = abi.encodeCall(
             game.name, (posted, 0, seated(), list, tile, uint8(TILE % 4), siblings, element, operator, Packed.all(w))
         );

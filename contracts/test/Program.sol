@@ -45,7 +45,7 @@ abstract contract Program is Base {
         constants[2] = Model.record(0, 1, 5);
         constants[4] = Model.record(-9, 3, 12);
         constants[5] = Model.record(1 << 20, 5, 35);
-        for (uint256 i; i < 6; ++i) constantRoots[i] = Naive.root(Naive.leavesOf(constants[i]));
+        for (uint256 i; i < 6; ++i) constantRoots[i] = Naive.tensorRoot(Naive.leavesOf(constants[i]));
         for (uint256 i; i < OPERATORS; ++i) truth[i] = _run(i);
         tellTruth();
     }
@@ -54,7 +54,7 @@ abstract contract Program is Base {
         (o.lo, o.hi) = (-128, 127);
         if (i == 0) {
             (o.fold, o.outType, o.aType, o.bType, o.aKind, o.bKind) = (1, 2, 1, 1, 0, 1);
-            o.depths = [3, 1, 5, 3];
+            o.depths = [3, 2, 5, 3];
             (o.aIndex, o.bIndex, o.params, o.split) = (0, 0, 1, 40);
             o.out = [uint32(1), 1, 8, 40];
             o.red = [uint32(1), 1, 100];
@@ -73,7 +73,7 @@ abstract contract Program is Base {
             o.windows[1] = Window(8, 1, 2, 1, 1);
         } else if (i == 2) {
             (o.fold, o.outType, o.aType, o.bType, o.aKind, o.aExports) = (4, 3, 2, 1, 2, 1);
-            o.depths = [2, 3, 1, 3];
+            o.depths = [2, 3, 2, 3];
             (o.params, o.split) = (3, 1);
             o.out = [uint32(1), 1, 2, 40];
             o.red = [uint32(1), 1, 1];
@@ -181,7 +181,7 @@ abstract contract Program is Base {
     }
 
     function header() internal pure returns (bytes memory h) {
-        h = abi.encodePacked(uint32(3), uint32(LAYERS), uint32(OPERATORS), uint8(1), uint8(3), revealBits(), uint8(3));
+        h = abi.encodePacked(uint32(4), uint32(LAYERS), uint32(OPERATORS), uint8(1), uint8(3), revealBits(), uint8(3));
         h = abi.encodePacked(h, uint32(240), uint32(4), uint64(10_000), keccak256("meta"));
     }
 
@@ -241,7 +241,7 @@ abstract contract Program is Base {
     }
 
     function rootOf(uint256 operator) internal view virtual returns (bytes32) {
-        return Naive.root(tileLeaves(operator));
+        return Naive.tensorRoot(tileLeaves(operator));
     }
 
     function exportRoots(uint256 layer) internal view returns (bytes32[] memory roots) {

@@ -225,7 +225,7 @@ contract RefereeTest is Cases {
             if (i == 2) (c.op.aKind, c.op.aExports, c.op.aRank) = (2, 1, 1);
             if (i == 3) (c.op.aKind, c.op.aExports) = (2, 9);
             if (i == 4) (c.op.aKind, c.op.aIndex) = (3, 8);
-            bytes32[3] memory roots = [bytes32(0), Naive.root(Naive.leavesOf(c.b)), Naive.root(Naive.leavesOf(c.records))];
+            bytes32[3] memory roots = [bytes32(0), Naive.tensorRoot(Naive.leavesOf(c.b)), Naive.tensorRoot(Naive.leavesOf(c.records))];
             c.operator = Model.operatorBytes(c.op, roots);
             refused(c, IGame.BadOpening.selector);
         }

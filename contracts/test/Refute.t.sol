@@ -157,6 +157,29 @@ contract RefuteTest is Fixture {
         refuted(id, 1, 3, true);
     }
 
+    /// A tile of a tensor of three: its three siblings, in their order, and no others.
+    function test_attack_09_tile_paths_that_are_refused() public {
+        lie(2, 70);
+        bytes32 id = postClaim();
+        IGame.Refutation memory r;
+        for (uint256 count; count < 6; ++count) {
+            (r = refutation(2, 70, "")).tilePath = new bytes32[](count);
+            _bad(id, r, IGame.BadOpening.selector);
+        }
+        for (uint256 i; i < 3; ++i) {
+            (r = refutation(2, 70, "")).tilePath[i] ^= bytes32(uint256(1));
+            _bad(id, r, IGame.BadOpening.selector);
+        }
+        r = refutation(2, 70, "");
+        (r.tilePath[1], r.tilePath[2]) = (r.tilePath[2], r.tilePath[1]);
+        _bad(id, r, IGame.BadOpening.selector);
+        (r = refutation(2, 70, "")).tilePath = Naive.path(tileLeaves(2), 2);
+        _bad(id, r, IGame.BadOpening.selector);
+        (r = refutation(2, 70, "")).tileIndex = 1;
+        _bad(id, r, IGame.BadOpening.selector);
+        refuted(id, 2, 70, true);
+    }
+
     function test_attack_18_refusals_around_lists() public {
         lie(3, 2);
         bytes32 id = postClaim();
@@ -404,18 +427,23 @@ contract RefuteTest is Fixture {
             refuse(CHALLENGER, openRewardCall(id, p), IGame.WrongStatement.selector);
         }
         p = pointOf(2, 70);
-        bytes32[] memory path = new bytes32[](5);
-        bytes32[] memory part = Naive.path(Naive.leavesOf(truth[2]), 2);
-        (path[0], path[1]) = (part[0], part[1]);
+        bytes32[] memory path = new bytes32[](6);
+        bytes32[] memory part = Naive.tilePath(Naive.leavesOf(truth[2]), 2);
+        for (uint256 i; i < 3; ++i) path[i] = part[i];
         part = Naive.path(ownLeaves(), 2);
-        (path[2], path[3], path[4]) = (part[0], part[1], part[2]);
+        for (uint256 i; i < 3; ++i) path[3 + i] = part[i];
         _open(id, p, ~SALT, 3, path, IGame.BadOpening.selector);
         _open(id, p, SALT, 2, path, IGame.BadOpening.selector);
         _open(id, p, SALT, 4, path, IGame.BadOpening.selector);
         _open(id, p, SALT, 255, path, IGame.BadOpening.selector);
         _open(id, p, SALT, 3, none, IGame.BadOpening.selector);
-        path[4] ^= bytes32(uint256(1));
-        _open(id, p, SALT, 3, path, IGame.BadOpening.selector);
+        _open(id, p, SALT, 3, new bytes32[](5), IGame.BadOpening.selector);
+        _open(id, p, SALT, 3, new bytes32[](7), IGame.BadOpening.selector);
+        for (uint256 i; i < 6; ++i) {
+            path[i] ^= bytes32(uint256(1));
+            _open(id, p, SALT, 3, path, IGame.BadOpening.selector);
+            path[i] ^= bytes32(uint256(1));
+        }
         send(CHALLENGER, openRewardCall(id, p));
     }
 

@@ -26,7 +26,7 @@ contract RegistryTest is Base {
     }
 
     function good() private pure returns (Header memory) {
-        return Header(3, 7, 9, 1, 3, 4, 11, 1000, 10, 12345);
+        return Header(4, 7, 9, 1, 3, 4, 11, 1000, 10, 12345);
     }
 
     function encode(Header memory h) private pure returns (bytes memory) {
@@ -76,8 +76,8 @@ contract RegistryTest is Base {
         accepted(h);
         for (uint256 i; i < 22; ++i) {
             h = good();
-            if (i == 0) h.version = 2;
-            if (i == 1) h.version = 4;
+            if (i == 0) h.version = 3;
+            if (i == 1) h.version = 5;
             if (i == 2) (h.layers, h.operators) = (0, 1);
             if (i == 3) (h.layers, h.operators) = (1 << 20, (1 << 20) + 1);
             if (i == 4) (h.layers, h.operators) = (0, 0);

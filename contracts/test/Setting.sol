@@ -151,7 +151,7 @@ abstract contract Setting is Program {
 
     function posted() internal view returns (IGame.Posted memory p) {
         bytes memory output = said[OPERATORS - 1];
-        p = IGame.Posted(jobId, EXECUTOR, Naive.root(traceLeaves()), Naive.root(Naive.leavesOf(output)));
+        p = IGame.Posted(jobId, EXECUTOR, Naive.root(traceLeaves()), Naive.tensorRoot(Naive.leavesOf(output)));
     }
 
     bytes32 internal constant SALT = keccak256("salt");
@@ -286,11 +286,9 @@ abstract contract Setting is Program {
         return levels < revealBits() ? levels : revealBits();
     }
 
-    function leavesNow(bytes32 id) internal view returns (bytes32[] memory) {
-        return tracks[id].phase <= Phase.LAYER_C ? traceLeaves() : tileLeaves(tracks[id].place);
-    }
-
     function children(bytes32 id) internal view returns (bytes32[] memory) {
-        return Naive.descendants(leavesNow(id), tracks[id].remaining, tracks[id].position, bits(id));
+        Track storage t = tracks[id];
+        if (t.phase <= Phase.LAYER_C) return Naive.descendants(traceLeaves(), t.remaining, t.position, bits(id));
+        return Naive.tensorDescendants(tileLeaves(t.place), t.remaining, t.position, bits(id));
     }
 }

@@ -2,69 +2,11 @@
 pragma solidity ^0.8.30;
 
 import {Tree} from "../sol/Tree.sol";
-import {Base} from "./Base.sol";
 import {Naive} from "./Naive.sol";
+import {Trees} from "./TreeCaller.sol";
 
-/// The library reads calldata, so it is called from outside.
-contract TreeCaller {
-    function tagged(uint8 domain, bytes calldata data) external pure returns (bytes32) {
-        return Tree.tagged(domain, data);
-    }
-
-    function foldUp(bytes32[] calldata nodes) external pure returns (bytes32) {
-        return Tree.foldUp(nodes);
-    }
-
-    function ofNodes(bytes32[] calldata nodes, uint256 depth) external pure returns (bytes32) {
-        return Tree.ofNodes(nodes, depth);
-    }
-
-    function opens(bytes32 root, uint256 depth, uint256 index, bytes32 leaf, bytes32[] calldata path)
-        external
-        pure
-        returns (bool)
-    {
-        return Tree.opens(root, depth, index, leaf, path);
-    }
-
-    function rootOfMany(uint256 depth, bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
-        external
-        pure
-        returns (bool, bytes32)
-    {
-        return Tree.rootOfMany(depth, indices, tiles, proof);
-    }
-
-    function ofBytes(bytes calldata data, uint256 depth) external pure returns (bytes32) {
-        return Tree.ofBytes(data, depth);
-    }
-}
-
-contract TreeTest is Base {
-    struct Opening {
-        bytes32 root;
-        uint256 depth;
-        bytes indices;
-        bytes tiles;
-        bytes32[] proof;
-    }
-
-    TreeCaller private tree;
-
-    function setUp() public {
-        tree = new TreeCaller();
-    }
-
-    function opens(Opening memory o) private view returns (bool) {
-        (bool ok, bytes32 root) = tree.rootOfMany(o.depth, o.indices, o.tiles, o.proof);
-        return ok && root == o.root;
-    }
-
-    function leaves(uint256 seed, uint256 count) private pure returns (bytes32[] memory all) {
-        all = new bytes32[](count);
-        for (uint256 i; i < count; ++i) all[i] = keccak256(abi.encode(seed, i));
-    }
-
+/// Trees of layers, operators and lists, roots of tensors, and paths in both.
+contract TreeTest is Trees {
     function test_leaf_and_inner() public view {
         bytes memory tile = noise(7, 128);
         same(tree.tagged(0, tile), Naive.leaf(tile), "leaf");
@@ -80,9 +22,30 @@ contract TreeTest is Base {
         same(Tree.depthFor((1 << 20) + 1), 21, "2^20 + 1");
     }
 
+    /// One tile needs no tree; any other tensor has four leaves at least, and is else as deep as a list of as many.
+    function test_depth_of_a_tensor() public pure {
+        same(Tree.tensorDepth(1), 0, "one tile");
+        for (uint256 n = 1; n < 300; ++n) same(Tree.tensorDepth(n), Naive.tensorDepth(n), "depth");
+        for (uint256 depth = 2; depth < 32; ++depth) {
+            same(Tree.tensorDepth(1 << depth), depth, "2^n");
+            same(Tree.tensorDepth((1 << depth) + 1), depth + 1, "2^n + 1");
+        }
+    }
+
+    function test_siblings_of_a_tile() public pure {
+        bytes32[] memory one = new bytes32[](1);
+        same(Tree.tileSiblings(0), 0, "none");
+        for (uint256 depth = 2; depth < 8; ++depth) {
+            same(Tree.tileSiblings(depth), Naive.tilePathTo(one, 0, depth).length, "siblings");
+        }
+        same(Tree.tileSiblings(32), 33, "the deepest");
+        // Of no tensor.
+        same(Tree.tileSiblings(1), 1, "a tree of one level");
+    }
+
     function test_fold_up_every_arity() public view {
         for (uint256 bits; bits < 7; ++bits) {
-            bytes32[] memory nodes = leaves(bits, 1 << bits);
+            bytes32[] memory nodes = random(bits, 1 << bits);
             same(tree.foldUp(nodes), Naive.node(nodes, bits, 0), "fold");
         }
     }
@@ -91,31 +54,52 @@ contract TreeTest is Base {
     function test_padding_fills_the_tree() public view {
         for (uint256 depth; depth < 6; ++depth) {
             for (uint256 count = 1; count <= 1 << depth; ++count) {
-                bytes32[] memory nodes = leaves(depth, count);
+                bytes32[] memory nodes = random(depth, count);
                 same(tree.ofNodes(nodes, depth), Naive.node(nodes, depth, 0), "nodes");
             }
         }
         bytes memory three = noise(9, 384);
-        same(tree.ofBytes(three, 2), Naive.root(Naive.leavesOf(three)), "tiles");
-        same(tree.ofBytes(three, 7), Naive.node(Naive.leavesOf(three), 7, 0), "deeper");
+        same(tree.ofBytes(three, 2), Naive.tensorRoot(Naive.leavesOf(three)), "tiles");
+        same(tree.ofBytes(three, 7), Naive.tensorNode(Naive.leavesOf(three), 7, 0), "deeper");
+    }
+
+    /// The same of tiles, of which one alone may stand without a tree.
+    function test_padding_fills_the_tree_of_a_tensor() public view {
+        for (uint256 count = 1; count <= 33; ++count) _fills(count);
+    }
+
+    function _fills(uint256 count) private view forgetful {
+        bytes memory data = noise(count, count * 128 - count);
+        bytes32[] memory leaves = Naive.leavesOf(data);
+        same(leaves.length, count, "tiles");
+        if (count == 1) same(tree.ofBytes(data, 0), leaves[0], "one tile");
+        uint256 least = Naive.tensorDepth(count);
+        for (uint256 depth = least < 2 ? 2 : least; depth < 8; ++depth) {
+            same(tree.ofBytes(data, depth), Naive.tensorNode(leaves, depth, 0), "tiles");
+        }
+        // Of no tensor.
+        if (count < 3) same(tree.ofBytes(data, 1), Naive.node(leaves, 1, 0), "two by two");
     }
 
     function testFuzz_root_of_bytes(uint256 seed, uint16 length) public view {
-        bytes memory data = noise(seed, length % 3000);
-        same(tree.ofBytes(data, Naive.depth((data.length + 127) / 128)), Naive.root(Naive.leavesOf(data)), "root");
+        bytes memory data = noise(seed, length % 9000);
+        _rootOf(data);
     }
 
     function test_root_of_bytes_at_tile_edges() public view {
-        for (uint256 tiles = 1; tiles < 10; ++tiles) {
-            for (uint256 d; d < 3; ++d) {
-                bytes memory data = noise(tiles, tiles * 128 - 1 + d);
-                same(tree.ofBytes(data, Naive.depth((data.length + 127) / 128)), Naive.root(Naive.leavesOf(data)), "root");
-            }
+        for (uint256 tiles = 1; tiles < 18; ++tiles) {
+            for (uint256 d; d < 3; ++d) _rootOf(noise(tiles, tiles * 128 - 1 + d));
         }
+        _rootOf("");
+    }
+
+    function _rootOf(bytes memory data) private view {
+        bytes32[] memory leaves = Naive.leavesOf(data);
+        same(tree.ofBytes(data, Naive.tensorDepth(leaves.length)), Naive.tensorRoot(leaves), "root");
     }
 
     function testFuzz_path(uint256 seed, uint8 size, uint8 place) public view {
-        bytes32[] memory all = leaves(seed, 1 + size % 40);
+        bytes32[] memory all = random(seed, 1 + size % 40);
         uint256 index = place % all.length;
         bytes32 root = Naive.root(all);
         bytes32[] memory path = Naive.path(all, index);
@@ -129,92 +113,96 @@ contract TreeTest is Base {
         holds(!tree.opens(root, path.length, index, all[index], path), "an altered path");
     }
 
-    function random(uint256 seed, uint256 size) private pure returns (Opening memory o) {
-        bytes memory data = noise(seed, 1 + size % 4000);
-        bytes32[] memory all = Naive.leavesOf(data);
-        bool[] memory known = new bool[](all.length);
-        known[pick(seed, 2, known.length)] = true;
-        for (uint256 i; i < known.length; ++i) if (pick(seed, 1000 + i, 3) == 0) known[i] = true;
-        o.root = Naive.root(all);
-        o.depth = Naive.depth(all.length);
-        for (uint256 i; i < known.length; ++i) {
-            if (!known[i]) continue;
-            o.indices = bytes.concat(o.indices, bytes4(uint32(i)));
-            o.tiles = bytes.concat(o.tiles, Naive.tileAt(data, i));
+    /// A tile of a tensor whose root and depth are known, as a refutation opens it.
+    struct Place {
+        bytes32 root;
+        uint256 depth;
+        uint256 index;
+        bytes tile;
+        bytes32[] path;
+    }
+
+    function _opens(Place memory p) private view returns (bool) {
+        return tree.leadsToTile(p.depth, p.index, p.path) && tree.climbTile(p.index, p.tile, p.path) == p.root;
+    }
+
+    function _place(uint256 seed, uint256 count, uint256 index) private pure returns (Place memory) {
+        bytes memory data = noise(seed, count * 128);
+        bytes32[] memory leaves = Naive.leavesOf(data);
+        uint256 depth = Naive.tensorDepth(count);
+        return Place(Naive.tensorRoot(leaves), depth, index, Naive.tileAt(data, index), Naive.tilePath(leaves, index));
+    }
+
+    function testFuzz_tile_path(uint256 seed, uint8 size, uint8 place) public view {
+        Place memory p = _place(seed, 1 + size % 70, place % (1 + size % 70));
+        holds(_opens(p), "opens");
+        bytes32[] memory path = p.path;
+        p.tile[pick(seed, 1, 128)] ^= bytes1(uint8(1 << (seed % 8)));
+        holds(!_opens(p), "an altered tile");
+        p = _place(seed, 1 + size % 70, p.index);
+        p.path = resized(path, path.length + 1);
+        holds(!_opens(p), "a sibling too many");
+        p.path = path;
+        for (uint256 depth; depth < 40; ++depth) {
+            p.depth = depth;
+            holds(_opens(p) == (depth == Naive.tensorDepth(1 + size % 70)), "another depth");
         }
-        o.proof = Naive.proof(all, known);
-    }
-
-    function testFuzz_many(uint256 seed, uint16 size) public view {
-        Opening memory o = random(seed, size);
-        holds(opens(o), "opens");
-
-        o.tiles[pick(seed, 3, o.tiles.length)] ^= 0x10;
-        holds(!opens(o), "an altered tile");
-        o = random(seed, size);
-        uint256 altered = pick(seed, 4, o.indices.length);
-        o.indices[altered] ^= bytes1(uint8(1 << (seed % 8)));
-        holds(!opens(o), "an altered index");
-        o = random(seed, size);
-        o.proof = _resized(o.proof, o.proof.length + 1);
-        holds(!opens(o), "a proof node too many");
-        o = random(seed, size);
-        o.depth += 1;
-        holds(!opens(o), "another depth");
-        o = random(seed, size);
-        o.depth = 33;
-        holds(!opens(o), "no such depth");
-        o = random(seed, size);
-        if (o.proof.length == 0) return;
-        o.proof[pick(seed, 5, o.proof.length)] ^= bytes32(uint256(1) << (seed % 256));
-        holds(!opens(o), "an altered proof");
-        o = random(seed, size);
-        o.proof = _resized(o.proof, o.proof.length - 1);
-        holds(!opens(o), "a proof node too few");
-    }
-
-    function test_many_refuses_indices_out_of_order() public view {
-        bytes memory data = noise(1, 256);
-        bytes32[] memory all = Naive.leavesOf(data);
-        bytes memory turned = bytes.concat(Naive.tileAt(data, 1), Naive.tileAt(data, 0));
-        bytes32 root = Naive.root(all);
-        holds(opens(Opening(root, 1, hex"0000000000000001", data, new bytes32[](0))), "in order");
-        // Each of the two would lead to the root by itself.
-        bytes32[] memory proof = new bytes32[](2);
-        (proof[0], proof[1]) = (all[0], all[1]);
-        holds(!opens(Opening(root, 1, hex"0000000100000000", turned, proof)), "turned");
-        bytes memory twice = bytes.concat(Naive.tileAt(data, 0), Naive.tileAt(data, 0));
-        proof[0] = all[1];
-        holds(!opens(Opening(root, 1, hex"0000000000000000", twice, proof)), "twice");
-    }
-
-    /// Four indices of which the last begins anew: as sums of 32 bits they would be neighbours.
-    function test_attack_09_indices_do_not_begin_anew_beyond_the_last() public view {
-        bytes memory data = noise(3, 512);
-        bytes32 node = Naive.root(Naive.leavesOf(data));
-        bytes32[] memory proof = new bytes32[](30);
-        for (uint256 level; level < 30; ++level) {
-            proof[level] = keccak256(abi.encode(level));
-            node = Naive.inner(proof[level], node);
+        p.depth = Naive.tensorDepth(1 + size % 70);
+        uint256 index = p.index;
+        for (uint256 bit; bit < 32; ++bit) {
+            p.index = index ^ (1 << bit);
+            holds(!_opens(p), "another index");
         }
-        holds(opens(Opening(node, 32, hex"fffffffcfffffffdfffffffeffffffff", data, proof)), "the last four");
-        holds(!opens(Opening(node, 32, hex"fffffffcfffffffdffffffff00000000", data, proof)), "the first after the last");
-        holds(!opens(Opening(node, 32, hex"fffffffcfffffffdfffffffe00000000", data, proof)), "the last, named the first");
+        p.index = index;
+        for (uint256 i; i < path.length; ++i) {
+            p.path = bent(path, i, seed);
+            holds(!_opens(p), "an altered sibling");
+            p.path = resized(path, i);
+            holds(!_opens(p), "siblings too few");
+        }
+        p.path = path;
+        holds(_opens(p), "opens still");
     }
 
-    /// The bytes of an inner node are no tile's, and a tile's leaf is no node's: the first byte tells them apart.
-    function test_attack_09_second_preimage_across_domains() public view {
-        bytes32[] memory all = leaves(1, 4);
-        bytes memory level = abi.encodePacked(all[0], all[1], all[2], all[3]);
-        holds(tree.tagged(0, level) != Naive.node(all, 2, 0), "four nodes are no tile");
-        holds(keccak256(bytes.concat(hex"01", level)) != Naive.node(all, 2, 0), "nor a node of four");
-        bytes32[] memory path = new bytes32[](1);
-        path[0] = Naive.node(all, 1, 1);
-        holds(!tree.opens(Naive.root(all), 2, 0, Naive.node(all, 1, 0), path), "an inner node is no leaf");
+    /// Every tile of every small tensor, and every node above it on the way.
+    function test_every_tile_leads_to_every_node_above_it() public view {
+        for (uint256 count = 1; count < 18; ++count) {
+            for (uint256 index; index < count; ++index) _climbs(count, index);
+        }
     }
 
-    function _resized(bytes32[] memory from, uint256 length) private pure returns (bytes32[] memory to) {
-        to = new bytes32[](length);
-        for (uint256 i; i < length && i < from.length; ++i) to[i] = from[i];
+    function _climbs(uint256 count, uint256 index) private view forgetful {
+        bytes memory data = noise(count, count * 128);
+        bytes32[] memory leaves = Naive.leavesOf(data);
+        bytes memory tile = Naive.tileAt(data, index);
+        bytes32[] memory path = Naive.tilePath(leaves, index);
+        same(tree.climbTile(index, tile, resized(path, 0)), leaves[index], "the leaf");
+        for (uint256 level = 2; level <= Naive.tensorDepth(count); ++level) {
+            bytes32[] memory part = resized(path, level + 1);
+            bytes32 node = Naive.tensorNode(leaves, level, index >> level);
+            same(tree.climbTile(index, tile, part), node, "a node");
+            same(Naive.climbTile(index, leaves[index], part), node, "by the definition too");
+            holds(tree.leadsToTile(level, index, part) == (index >> level == 0), "whether it leads");
+        }
+        // Of no tensor: fewer than three siblings are climbed two by two.
+        for (uint256 few = 1; few < 3; ++few) {
+            bytes32[] memory some = random(count, few);
+            same(tree.climbTile(index, tile, some), Naive.climb(index, leaves[index], some), "few");
+            holds(!tree.leadsToTile(2, index, some) && !tree.leadsToTile(0, 0, some), "no tile's path");
+        }
+    }
+
+    /// A path of the deepest tree, and none deeper.
+    function test_the_deepest_path() public view {
+        bytes memory tile = noise(1, 128);
+        uint256[4] memory places = [uint256(0), (1 << 32) - 1, 0x9abcdef1, 0x12345678];
+        for (uint256 i; i < 4; ++i) {
+            bytes32[] memory path = random(i, 33);
+            holds(tree.leadsToTile(32, places[i], path), "32 levels");
+            same(tree.climbTile(places[i], tile, path), Naive.climbTile(places[i], Naive.leaf(tile), path), "climbs");
+            holds(!tree.leadsToTile(32, places[i] + (1 << 32), path), "beyond");
+            holds(!tree.leadsToTile(33, places[i], resized(path, 34)), "33 levels");
+            holds(!tree.leadsToTile(type(uint256).max, places[i], path), "no such depth");
+        }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The version of the encoding.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 pub(crate) fn header_bytes(header: &Header) -> [u8; HEADER_BYTES] {
     let mut out = Vec::with_capacity(HEADER_BYTES);

@@ -1,6 +1,6 @@
 //! What a program is made of, and the header that sums it up.
 
-use narrows_commitment::{Digest, depth_for, keccak, tile_count};
+use narrows_commitment::{Digest, keccak, tensor_depth, tile_count};
 
 use crate::legal::limits::MAX_WORK;
 use crate::{Bytes, DType, Meta, Operator, Source};
@@ -33,7 +33,7 @@ impl TensorType {
     /// Depth of the tensor's tree.
     #[must_use]
     pub fn depth(&self) -> u32 {
-        depth_for(self.tiles())
+        tensor_depth(self.tiles())
     }
 }
 

@@ -1,6 +1,6 @@
 //! A whole program: operators in layers, constants, and the digests that bind them.
 
-use narrows_commitment::{Digest, Domain, LayersRoot, ProgramRoot, TensorRoot, Tree, tagged};
+use narrows_commitment::{Digest, Domain, LayersRoot, ProgramRoot, TensorRoot, TensorTree, Tree, tagged};
 
 use crate::layer::Layers;
 use crate::parts::SharedParts;
@@ -36,7 +36,8 @@ impl Program {
         let header = legal::check(&parts, &meta_bytes)?;
         let layers = Layers::new(&parts);
         let tensors: Vec<&[u8]> = parts.constants.iter().map(|constant| &*constant.bytes).collect();
-        let constant_roots: Vec<_> = Tree::roots_of_bytes(&tensors).into_iter().map(TensorRoot).collect();
+        let constant_roots: Vec<_> =
+            TensorTree::roots_of_bytes(&tensors).into_iter().map(TensorRoot).collect();
         let operator_leaf =
             |index| tagged(Domain::Operator, &[&operator_bytes(&parts, &layers, &constant_roots, index)]);
         let operator_leaves: Vec<_> = (0..header.operators).map(OperatorIndex).map(operator_leaf).collect();
@@ -207,8 +208,8 @@ impl Program {
     /// # Panics
     /// When there is no such constant.
     #[must_use]
-    pub fn constant_tree(&self, index: ConstantIndex) -> Tree {
-        Tree::of_bytes(&self.constant(index).bytes)
+    pub fn constant_tree(&self, index: ConstantIndex) -> TensorTree {
+        TensorTree::of_bytes(&self.constant(index).bytes)
     }
 
     /// The meta section.

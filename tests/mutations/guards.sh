@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Removes each guard of guards.txt in turn and expects the game's unit tests, its tests by hand, the random calls or the model
+# Removes each guard of guards.txt in turn and expects the unit tests of the game and of trees, the game's tests by hand, the random calls or the model
 # check to fail.
 # All guards are made removable in one copy of the tree, so that everything is built once; which one is removed is told by
 # the environment. With arguments, only the lines of these numbers. CHECKS names the checks, in order; the default stops
@@ -16,7 +16,7 @@ mkdir "$copy/bisection"
 cp -r commitment program Cargo.lock "$copy"
 cp -r bisection/Cargo.toml bisection/src bisection/tests "$copy/bisection"
 sed 's/^members = .*/members = ["program", "commitment", "bisection"]/' Cargo.toml >"$copy/Cargo.toml"
-cat >>"$copy/bisection/src/lib.rs" <<'RUST'
+cat >"$copy/keep.rs" <<'RUST'
 
 /// Whether the guard of this line of `guards.txt` is still there.
 pub(crate) fn keep(guard: u32) -> bool {
@@ -25,6 +25,7 @@ pub(crate) fn keep(guard: u32) -> bool {
     *REMOVED.get_or_init(removed) != guard
 }
 RUST
+for crate in bisection commitment; do cat "$copy/keep.rs" >>"$copy/$crate/src/lib.rs"; done
 
 line=0 guards=()
 while IFS= read -r guard; do
@@ -34,7 +35,7 @@ while IFS= read -r guard; do
     my ($file, $from, $to) = map { s/\\\|/|/gr =~ s/\\n/\n/gr } split / \| /, $ENV{GUARD} =~ s/^~//r;
     $to =~ s/\bKEEP\b/crate::keep($ENV{LINE})/g;
     $to =~ s/\bSAY\((\w+)\)/if crate::keep($ENV{LINE}) { Refusal::$1 } else { Refusal::TransferFailed }/g;
-    my $path = "$ARGV[0]/bisection/src/$file";
+    my $path = "$ARGV[0]/" . ($file =~ m{^commitment/} ? "" : "bisection/src/") . $file;
     open my $in, "<", $path or die "$path: $!"; my $text = <$in>; close $in;
     my $at = index $text, $from;
     $at >= 0 or die "STALE    line $ENV{LINE}: $ENV{GUARD}\n";
@@ -44,9 +45,9 @@ while IFS= read -r guard; do
   guards+=("$line $guard")
 done <tests/mutations/guards.txt
 cd "$copy"
-cargo test --release --offline -p narrows-bisection --lib --tests --no-run --message-format=json 2>"$copy/log" | perl -ne '
+cargo test --release --offline -p narrows-bisection -p narrows-commitment --lib --tests --no-run --message-format=json 2>"$copy/log" | perl -ne '
     next unless /"reason":"compiler-artifact"/ and /"executable":"([^"]+)"/; my $exe = $1;
-    /"target":\{"kind":\["(\w+)"\][^}]*"name":"(\w+)"/; print $1 eq "lib" ? "unit" : $2, " $exe\n"' >"$copy/built" ||
+    /"target":\{"kind":\["(\w+)"\][^}]*"name":"(\w+)"/; print $1 ne "lib" ? $2 : $2 eq "narrows_bisection" ? "unit" : "trees", " $exe\n"' >"$copy/built" ||
   { cat "$copy/log"; exit 1; }
 declare -A binary
 while read -r name path; do binary[$name]=$path; done <"$copy/built"
@@ -62,7 +63,7 @@ run() { # name, guard
     return 0
   fi
   case "$1" in
-  unit) (cd bisection && NARROWS_GUARD=$2 timeout 120 "${binary[unit]}" -q game:: referee:: refute:: players::) ;;
+  unit) NARROWS_GUARD=$2 timeout 120 "${binary[trees]}" -q tests:: && (cd bisection && NARROWS_GUARD=$2 timeout 120 "${binary[unit]}" -q game:: referee:: refute:: players::) ;;
   *) (cd bisection && NARROWS_GUARD=$2 RUST_TEST_FAIL_FAST=1 timeout 900 "${binary[$1]}" -q) ;;
   esac >"$copy/log" 2>&1
 }

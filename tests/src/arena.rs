@@ -7,7 +7,7 @@ use narrows_bisection::{
     Account, BlockTime, Call, ClaimId, Event, JobId, MatchId, MatchState, Parameters, Phase, Posted, Refusal,
     Side, Trace, Wei,
 };
-use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree, keccak};
+use narrows_commitment::{Digest, TensorRoot, TensorTree, TraceRoot, keccak};
 use narrows_contracts::{Chain as _, Receipt, Transaction};
 use narrows_program::Program;
 
@@ -226,7 +226,7 @@ impl Arena {
         output: &[u8],
         path: Vec<Digest>,
     ) -> Claimed {
-        let output_root = TensorRoot(Tree::of_bytes(output).root());
+        let output_root = TensorRoot(TensorTree::of_bytes(output).root());
         let commitment = self.promise(Posted { job, executor, trace_root, output_root });
         self.post(&commitment, commitment.reveal(output.to_vec(), path))
     }
@@ -419,6 +419,6 @@ pub fn signer(name: &str) -> (SigningKey, Account) {
 /// What a claim of `trace` says.
 #[must_use]
 pub fn posted(job: JobId, executor: Account, trace: &Trace) -> Posted {
-    let output_root = TensorRoot(Tree::of_bytes(trace.output()).root());
+    let output_root = TensorRoot(TensorTree::of_bytes(trace.output()).root());
     Posted { job, executor, trace_root: trace.root(), output_root }
 }

@@ -3,7 +3,8 @@
 use narrows_bisection::players::Follower;
 use narrows_bisection::{Call, Parameters, Phase, Posted, Refusal, Trace, Wei};
 use narrows_commitment::{
-    Digest, TILE_BYTES, TensorRoot, Tile, TraceRoot, Tree, fold_up, keccak, padding, tile_at, tile_leaf,
+    Digest, TILE_BYTES, TensorRoot, TensorTree, Tile, TraceRoot, Tree, fold_up, keccak, node_over, padding,
+    quad, tile_at, tile_leaf,
 };
 use narrows_program::OperatorIndex;
 use narrows_tests::arena::{Arena, CHALLENGER, Claimed, EXECUTOR, honest};
@@ -18,7 +19,7 @@ fn attack_03_an_output_that_is_not_the_last_leaf_is_refused() {
     let mut arena = Arena::new(program, Parameters::default());
     let job = arena.job(truth.input());
     let mut refused = |trace_root: TraceRoot, output: Vec<u8>, path: Vec<Digest>| {
-        let output_root = TensorRoot(Tree::of_bytes(&output).root());
+        let output_root = TensorRoot(TensorTree::of_bytes(&output).root());
         let commitment = arena.promise(Posted { job, executor: EXECUTOR, trace_root, output_root });
         arena.chain.advance(1);
         arena.send(EXECUTOR, NOTHING, commitment.reveal(output, path)).map(|_| ())
@@ -58,7 +59,7 @@ fn attack_03_a_claim_says_what_was_committed_to() {
 /// An executor that answers from trees of its own making; its layers have one operator each.
 struct Crafted {
     layers: Tree,
-    tensor: Tree,
+    tensor: TensorTree,
     tiles: Vec<Tile>,
 }
 
@@ -66,11 +67,13 @@ impl Crafted {
     fn respond(&self, follower: &Follower) -> Option<Call> {
         let state = follower.state();
         let (claim, number, footing) = (follower.claim(), follower.number(), state.shown());
-        let tree = if state.phase == Phase::LayerE { &self.layers } else { &self.tensor };
+        let (level, index, bits) = (state.remaining.into(), state.position.into(), state.levels().into());
         match state.phase {
             Phase::LayerE | Phase::TileE => {
-                let bits = state.levels();
-                let nodes = tree.descendants(state.remaining.into(), state.position.into(), bits.into());
+                let nodes = match state.phase {
+                    Phase::LayerE => self.layers.descendants(level, index, bits),
+                    _ => self.tensor.descendants(level, index, bits),
+                };
                 Some(Call::Reveal { claim, number, footing, nodes })
             }
             Phase::DataE => {
@@ -93,7 +96,7 @@ fn claim_crafted(
     tiles: Vec<Tile>,
     beyond: &[Digest],
 ) -> (Claimed, Crafted) {
-    let tensor = Tree::new(tiles.iter().map(tile_leaf).collect());
+    let tensor = TensorTree::of_leaves(tiles.iter().map(tile_leaf).collect());
     let count = truth.outputs().len() as u64;
     let mut leaves: Vec<Digest> = (0..count).map(|i| truth.tree().node(0, i)).collect();
     leaves[operator] = tensor.root();
@@ -142,7 +145,7 @@ fn answer(crafted: &Crafted, follower: &Follower) -> Option<Call> {
     let state = follower.state();
     let mut leaves: Vec<Digest> = tiles.as_chunks::<TILE_BYTES>().0.iter().map(tile_leaf).collect();
     leaves.resize(1 << state.remaining, padding(0));
-    (fold_up(&leaves) == Some(state.node)).then_some(call)
+    (node_over(leaves, state.remaining.into()) == state.node).then_some(call)
 }
 
 #[test]
@@ -170,11 +173,11 @@ fn attack_05_a_padding_node_of_a_tensor_refutes() {
     let mut leaves: Vec<Digest> = (0..17).map(|i| tile_leaf(&tile_at(truth.output(), i))).collect();
     leaves.resize(20, padding(0));
     leaves.push(keccak(b"no tile at all"));
-    let tensor = Tree::new(leaves);
+    let tensor = TensorTree::of_leaves(leaves);
     let mut arena = Arena::new(program.clone(), Parameters::default());
     let job = arena.job(truth.input());
     // The output is the last leaf, which the contract computes: a claim on such a tensor cannot even be posted …
-    let output_root = TensorRoot(Tree::of_bytes(truth.output()).root());
+    let output_root = TensorRoot(TensorTree::of_bytes(truth.output()).root());
     let posted = Posted { job, executor: EXECUTOR, trace_root: TraceRoot(tensor.root()), output_root };
     let commitment = arena.promise(posted);
     arena.chain.advance(1);
@@ -253,9 +256,11 @@ fn attack_09_a_node_is_no_tile_and_a_tile_no_node() {
     let program = copies::program(1, 300);
     let truth = copies::truth(&program, &copies::input(300));
     let nodes = truth.operator_tree(OperatorIndex(0)).descendants(2, 0, 2);
+    let [a, b, c, d] = nodes[..] else { panic!("four nodes") };
     let tile: Vec<u8> = nodes.iter().flat_map(|node| node.0).collect();
     let tile: Tile = tile.try_into().expect("four nodes");
-    assert_eq!(fold_up(&nodes), Some(truth.root().0));
+    assert_eq!(quad(&[a, b, c, d]), truth.root().0);
+    assert_ne!(fold_up(&nodes), Some(truth.root().0), "nor are they two pairs");
     assert_ne!(tile_leaf(&tile), truth.root().0);
     // So a claim on one tile's leaf whose bytes are nodes is a claim on those bytes.
     let mut arena = Arena::new(program.clone(), Parameters::default());

@@ -162,7 +162,7 @@ fn attack_26_parameters_beyond_their_range_make_no_game() {
 
 /// A header with these counts; everything else small and well-formed.
 fn header(layers: u32, operators: u32, bits: u32, depth: u32, work: u64) -> Vec<u8> {
-    let words = [3, layers, operators];
+    let words = [4, layers, operators];
     let mut out: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
     out.extend([DType::I8 as u8, DType::I8 as u8, bits as u8, depth as u8]);
     out.extend([1u32, 1].iter().flat_map(|word| word.to_be_bytes()));

@@ -8,7 +8,7 @@ use narrows_bisection::{
     game::ids,
 };
 use narrows_challenger::node::{Honest as HonestTemper, WatchtowerNode};
-use narrows_commitment::{Digest, LayersRoot, ProgramRoot, TensorRoot, TraceRoot, Tree, keccak};
+use narrows_commitment::{Digest, LayersRoot, ProgramRoot, TensorRoot, TensorTree, TraceRoot, Tree, keccak};
 use narrows_contracts::{Chain, EmbeddedChain, Receipt, Transaction};
 use narrows_executor::adversary::{DoctoredOperator, WrongOutput};
 use narrows_executor::node::{ExecutorNode, Honest};
@@ -142,13 +142,13 @@ async fn attack_33_a_chain_full_of_rubbish_stops_no_honest_node() {
     // A claim on the known program whose root is over nothing but its output, with junk beside it.
     let output = vec![0x55; program.header().output.bytes() as usize];
     let mut leaves: Vec<Digest> = (0..4u8).map(|i| keccak(&[i])).collect();
-    leaves[3] = Tree::of_bytes(&output).root();
+    leaves[3] = TensorTree::of_bytes(&output).root();
     let tree = Tree::new(leaves);
     let said = Posted {
         job: known,
         executor: STRANGER,
         trace_root: TraceRoot(tree.root()),
-        output_root: TensorRoot(Tree::of_bytes(&output).root()),
+        output_root: TensorRoot(TensorTree::of_bytes(&output).root()),
     };
     rubbish_claim(&mut chain, &program, said, tree.path(3), output);
     let claim = ids::claim_id(chain.chain_id(), chain.game(), &said, &chain.parameters());

@@ -4,7 +4,7 @@ use narrows_bisection::refute::{committed_state, refutation, reward_opening};
 use narrows_bisection::{
     Account, Call, Event, Parameters, Point, Refusal, Seat, Seated, Trace, Wei, game::ids,
 };
-use narrows_commitment::{Digest, Tree, keccak, tile_leaf};
+use narrows_commitment::{Digest, TensorTree, keccak, tile_leaf};
 use narrows_contracts::Chain as _;
 use narrows_executor::adversary::DoctoredOperator;
 use narrows_executor::node::Conduct as _;
@@ -251,7 +251,7 @@ fn attack_18_a_tree_that_holds_the_point_elsewhere_opens_nothing() {
     let mut stage = Stage::new();
     let truth = stage.truth.clone();
     let tile = truth.tile(FAULT.0, narrows_program::TileIndex(1));
-    let tree = Tree::new(vec![tile_leaf(&tile); 4]);
+    let tree = TensorTree::of_leaves(vec![tile_leaf(&tile); 4]);
     let salt = keccak(&THIEF.0);
     for depth in [0, 1, 2, 4] {
         let commitment = ids::own_commitment(salt, THIEF, stage.claim.id, depth, tree.root());

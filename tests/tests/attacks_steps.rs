@@ -113,7 +113,7 @@ fn attack_29_the_largest_steps_fit_a_transaction() {
     );
     // Tiles that lie far from one another: each with a proof of its own.
     let apart = |step| reads(DType::I8, [0, 0, step], tiles * step);
-    let far = one_dot([1, 1, tiles], apart(600), apart(20_000), tiles, false);
+    let far = one_dot([1, 1, tiles], apart(600), apart(5_000), tiles, false);
     // The same as two segments of a longer fold, each a row short: it may begin within one. 2 * (2048 - 1) = 89 * 46.
     let segments = one_dot([89, 46, r2], slow(DType::I32, 2), slow(DType::I8, 3), split - r2, true);
     assert_eq!(segments.operator(OperatorIndex(0)).segments(), 2);

@@ -1,6 +1,6 @@
 //! Claims: an executor commits to a trace and stakes a bond on it (PROTOCOL 3).
 
-use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree, verify_path};
+use narrows_commitment::{Digest, TensorRoot, TensorTree, TraceRoot, verify_path};
 use serde::{Deserialize, Serialize};
 
 use crate::{Account, BlockTime, ClaimId, Event, JobId, Posted, Refusal, Wei};
@@ -121,7 +121,7 @@ impl Game {
         if output.len() as u64 != program.header.output.bytes() {
             return Err(Refusal::WrongLength);
         }
-        let output_root = TensorRoot(Tree::of_bytes(output).root());
+        let output_root = TensorRoot(TensorTree::of_bytes(output).root());
         let posted = Posted { job: job_id, executor: message.sender, trace_root, output_root };
         let &Promised { number, committed_at, salt } = promised;
         let entry = ids::entry(message.sender, ids::claim_commitment(salt, &posted), committed_at);

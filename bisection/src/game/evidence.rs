@@ -1,10 +1,10 @@
 //! The state that a move answers, by what it carries of it and what its evidence gives (PROTOCOL 4.1, 4.2).
 
 use narrows_commitment::{
-    Digest, Domain, TILE_BYTES, TensorRoot, Tile, Tree, fold_up, inner, padding, tagged, tile_leaf,
+    Digest, Domain, TILE_BYTES, TensorRoot, Tile, climb, climb_tile, fold_up, node_over, tagged, tile_leaf,
 };
 
-use crate::referee::{Descriptor, climb, export_leaf, operator_leaf};
+use crate::referee::{Descriptor, export_leaf, operator_leaf};
 use crate::{
     Account, Call, ClaimId, Footing, Posted, Refusal, Seat, Standing, StateHash, context, ground, state_hash,
 };
@@ -37,12 +37,12 @@ impl Game {
                 carried(*claim, number, state)
             }
             Call::Pick { claim, number, footing, child, node, siblings } => {
-                let node = climbed((*child).into(), *node, siblings);
+                let node = climbed(climb, (*child).into(), *node, siblings);
                 let state = node.map(|node| state_hash(footing.word, node, context(sender, footing.rest)));
                 carried(*claim, number, state)
             }
             Call::Enter { claim, number, footing, child, node, siblings, layer, operator, path } => {
-                let state = climbed((*child).into(), *node, siblings).and_then(|node| {
+                let state = climbed(climb, (*child).into(), *node, siblings).and_then(|node| {
                     let index = (u64::from(footing.position()) << siblings.len()) + u64::from(*child);
                     let scope = layers_root(index, layer, operator, path)?;
                     Ok(seated(footing, node, scope, none, sender))
@@ -56,7 +56,7 @@ impl Game {
             }
             Call::PickOperator { claim, number, footing, position, layer, root, root_path, .. } => {
                 let scope = tagged(Domain::Layer, &[layer]);
-                let list = climbed((*position).into(), root.0, root_path);
+                let list = climbed(climb, (*position).into(), root.0, root_path);
                 carried(*claim, number, list.map(|list| seated(footing, list, scope, list, sender)))
             }
             Call::RevealTiles { claim, number, footing, tiles } => {
@@ -68,7 +68,8 @@ impl Game {
                 carried(of(posted), number, Ok(state))
             }
             Call::Name { posted, number, footing, list, tile, slot, siblings, operator, .. } => {
-                let node = climbed((*slot).into(), tagged(Domain::Tile, &[tile]), siblings);
+                let leaf = tagged(Domain::Tile, &[tile]);
+                let node = climbed(climb_tile, (*slot).into(), leaf, siblings);
                 let scope = operator_leaf(operator);
                 carried(of(posted), number, node.map(|node| seated(footing, node, scope, *list, sender)))
             }
@@ -132,7 +133,12 @@ fn revealed(nodes: &[Digest]) -> Result<Digest, Refusal> {
 }
 
 /// `pick`, `enter`, `pickOperator`, `name`: a node climbed by its siblings.
-fn climbed(index: u64, node: Digest, siblings: &[Digest]) -> Result<Digest, Refusal> {
+fn climbed(
+    climb: impl FnOnce(u64, Digest, &[Digest]) -> Digest,
+    index: u64,
+    node: Digest,
+    siblings: &[Digest],
+) -> Result<Digest, Refusal> {
     if siblings.len() > MAX_SIBLINGS {
         return Err(Refusal::WrongCount);
     }
@@ -156,8 +162,6 @@ fn tiled(footing: &Footing, bytes: &[u8]) -> Result<Digest, Refusal> {
     if tiles.len() as u64 > footing.real_tiles() {
         return Err(Refusal::WrongCount);
     }
-    // A tree over the tiles alone, and then padding on the right up to the node's level.
-    let tree = Tree::new(tiles.iter().map(tile_leaf).collect());
-    let levels = tree.depth()..u32::from(footing.remaining());
-    Ok(levels.fold(tree.root(), |node, level| inner(&node, &padding(level))))
+    let level = u32::from(footing.remaining());
+    Ok(node_over(tiles.iter().map(tile_leaf).collect(), level))
 }

@@ -6,7 +6,7 @@ use narrows_program::{DType, HEADER_BYTES, Header, TensorType, limits};
 use crate::Refusal;
 
 /// The only version of the encoding.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// The greatest depth of a legal tensor's tree: 2^31 - 1 elements of 4 bytes fill 2^26 tiles.
 const MAX_TENSOR_DEPTH: u8 = 26;

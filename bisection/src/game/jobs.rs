@@ -1,6 +1,6 @@
 //! Jobs: somebody pays for a run (PROTOCOL 3).
 
-use narrows_commitment::{Digest, ProgramRoot, TensorRoot, Tree};
+use narrows_commitment::{Digest, ProgramRoot, TensorRoot, TensorTree};
 
 use crate::{Account, BlockTime, ClaimId, Event, JobId, Refusal, Wei};
 
@@ -54,7 +54,7 @@ impl Game {
             return Err(Refusal::TooLate);
         }
         let (requester, fee) = (message.sender, message.value);
-        let input_root = TensorRoot(Tree::of_bytes(input).root());
+        let input_root = TensorRoot(TensorTree::of_bytes(input).root());
         let job = ids::job_id(self.chain_id, self.address, requester, program, input_root, salt);
         if self.jobs.contains_key(&job) {
             return Err(Refusal::Exists);

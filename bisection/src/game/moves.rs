@@ -1,6 +1,8 @@
 //! The transition table (PROTOCOL 4.2–4.4): who may move in which phase, and one function a move.
 
-use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tile, Tree, depth_for, padding, verify_path};
+use narrows_commitment::{
+    Digest, TILE_BYTES, TensorRoot, Tile, Tree, depth_for, padding, tile_siblings, verify_path,
+};
 
 use crate::referee::{self, Descriptor, View};
 use crate::{
@@ -270,7 +272,7 @@ impl Table<'_> {
         witness: &Witness,
     ) -> Judged {
         let tile: &Tile = tile.try_into().map_err(|_| Refusal::WrongLength)?;
-        if siblings.len() != usize::from(self.state.remaining) {
+        if siblings.len() != tile_siblings(self.state.remaining.into()) {
             return Err(Refusal::WrongCount);
         }
         if u64::from(slot) >= self.state.real_tiles() {

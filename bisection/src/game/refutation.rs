@@ -1,8 +1,10 @@
 //! A refutation in one transaction (PROTOCOL 4.6).
 
-use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tile, tile_leaf, verify_path};
+use narrows_commitment::{
+    Digest, TILE_BYTES, TensorRoot, Tile, climb, climb_tile, leads, leads_to_tile, tile_leaf, verify_path,
+};
 
-use crate::referee::{self, Descriptor, View, climb, export_leaf, leads};
+use crate::referee::{self, Descriptor, View, export_leaf};
 use crate::{ClaimId, Event, Posted, Refusal, Refutation, signature};
 
 use super::layer::Head;
@@ -141,8 +143,8 @@ fn tensor<'a>(operator: &Descriptor, shown: &'a Refutation) -> Result<(&'a Tile,
     if u64::from(shown.tile_index) >= operator.output_tiles() {
         return Err(Refusal::WrongIndex);
     }
-    if !leads(operator.output_depth().into(), shown.tile_index.into(), &shown.tile_path) {
+    if !leads_to_tile(operator.output_depth().into(), shown.tile_index.into(), &shown.tile_path) {
         return Err(Refusal::BadOpening);
     }
-    Ok((tile, TensorRoot(climb(shown.tile_index.into(), tile_leaf(tile), &shown.tile_path))))
+    Ok((tile, TensorRoot(climb_tile(shown.tile_index.into(), tile_leaf(tile), &shown.tile_path))))
 }

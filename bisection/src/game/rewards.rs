@@ -1,8 +1,10 @@
 //! Refuted claims and their rewards (PROTOCOL 4.8).
 
-use narrows_commitment::{Digest, TILE_BYTES, Tile, keccak, tile_leaf};
+use narrows_commitment::{
+    Digest, TILE_BYTES, Tile, climb, climb_tile, keccak, leads, leads_to_tile, tile_leaf, tile_siblings,
+};
 
-use crate::referee::{climb, leads, little_endian};
+use crate::referee::little_endian;
 use crate::{Account, BlockTime, ClaimId, Event, Point, Posted, Refusal, Seat, Standing};
 
 use super::evidence::whole;
@@ -151,11 +153,11 @@ impl Game {
 /// The root of the tree over the challenger's operators' outputs that `tile` and the path lead to.
 fn own_root(shown: &Shown<'_>, tile: &Tile) -> Option<Digest> {
     let Point { operator, depth, element_bytes, element, .. } = *shown.point;
-    let (tensor, trace) = shown.path.split_at_checked(usize::from(depth))?;
+    let (tensor, trace) = shown.path.split_at_checked(tile_siblings(depth.into()))?;
     let index = u64::from(element / (TILE_BYTES as u32 / u32::from(element_bytes)));
-    if !leads(depth.into(), index, tensor) || !leads(shown.depth.into(), operator.into(), trace) {
+    if !leads_to_tile(depth.into(), index, tensor) || !leads(shown.depth.into(), operator.into(), trace) {
         return None;
     }
-    let root = climb(index, tile_leaf(tile), tensor);
+    let root = climb_tile(index, tile_leaf(tile), tensor);
     Some(climb(operator.into(), root, trace))
 }

@@ -198,7 +198,7 @@ impl<C: Choice> Challenger<'_, C> {
         }
         // What lies beyond the tensor is padding.
         let leaf = |slot: usize| tiles.get(slot).map_or_else(|| padding(0), tile_leaf);
-        let under = Tree::new((0..1 << state.remaining).map(leaf).collect());
+        let beside = (0..1 << state.remaining).filter(|other| *other != slot).map(leaf);
         Some(Call::Name {
             posted: *follower.posted(),
             number: follower.number(),
@@ -206,7 +206,7 @@ impl<C: Choice> Challenger<'_, C> {
             list: state.list,
             tile: tile.to_vec(),
             slot: slot as u8,
-            siblings: under.path(slot as u64),
+            siblings: beside.collect(),
             element: u8::try_from(in_tile).ok()?,
             operator: self.program.operator_bytes(index),
             witness: Box::new(witness),

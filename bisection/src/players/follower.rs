@@ -1,6 +1,6 @@
 //! Following a match by its events alone, so that a node can resume from the chain's log.
 
-use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tree, depth_for, padding, tile_count};
+use narrows_commitment::{Digest, TILE_BYTES, TensorRoot, Tree, padding, tensor_depth, tile_count};
 use narrows_program::{LayerIndex, OperatorIndex, Program};
 
 use crate::game::ids;
@@ -324,7 +324,7 @@ fn tile_phase(remaining: u8) -> Phase {
 /// The state in which the dispute about an operator's output begins (PROTOCOL 4.3, "entered").
 fn entered(program: &Program, operator: OperatorIndex, at: MatchState) -> MatchState {
     let tiles = tile_count(program.operator(operator).output_bytes());
-    let remaining = depth_for(tiles) as u8;
+    let remaining = tensor_depth(tiles) as u8;
     MatchState {
         phase: tile_phase(remaining),
         remaining,

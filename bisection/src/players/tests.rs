@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use narrows_commitment::{Digest, TensorRoot, Tile, Tree, padding, tile_at};
+use narrows_commitment::{Digest, TensorRoot, TensorTree, Tile, Tree, padding, tile_at};
 use narrows_program::{DType, LayerIndex, OperatorIndex};
 
 use super::world::*;
@@ -364,7 +364,7 @@ fn attack_05_a_byte_in_a_last_tiles_padding_loses() {
     let mut bytes = own.operator(OperatorIndex(6)).to_vec();
     bytes.resize(384, 0);
     bytes[383] = 1;
-    let tensor = Tree::of_bytes(&bytes);
+    let tensor = TensorTree::of_bytes(&bytes);
     let mut leaves: Vec<Digest> = (0..5).map(|layer| own.layer_leaf(LayerIndex(layer))).collect();
     leaves[3] = tensor.root();
     let tree = Tree::new(leaves);
@@ -394,7 +394,7 @@ fn attack_05_a_tile_beyond_the_tensor_cannot_be_shown() {
     let mut leaves: Vec<Digest> = tiles.iter().map(narrows_commitment::tile_leaf).collect();
     leaves.push(Digest([2; 32]));
     let mut layers: Vec<Digest> = (0..5).map(|layer| own.layer_leaf(LayerIndex(layer))).collect();
-    layers[3] = Tree::new(leaves).root();
+    layers[3] = TensorTree::of_leaves(leaves).root();
     let tree = Tree::new(layers);
     let mut world = World::claiming(&program, tree.root(), own.output(), tree.path(4));
     let mut follower = world.open(SALT);

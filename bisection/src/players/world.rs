@@ -64,7 +64,9 @@ impl World {
             job: JobId::default(),
             executor: executor(),
             trace_root: narrows_commitment::TraceRoot(root),
-            output_root: narrows_commitment::TensorRoot(narrows_commitment::Tree::of_bytes(output).root()),
+            output_root: narrows_commitment::TensorRoot(
+                narrows_commitment::TensorTree::of_bytes(output).root(),
+            ),
         };
         let mut world = Self {
             game,

@@ -21,7 +21,7 @@ pub(crate) use about::{claim_of, match_number_of, posted_of};
 pub(crate) use select::select;
 
 /// The version of the file's form.
-pub const RECORD_VERSION: u32 = 4;
+pub const RECORD_VERSION: u32 = 5;
 /// The most bytes of a record file.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
 /// The most entries of a record.

@@ -1,6 +1,6 @@
 //! Gather, argmax, tables, divisions and roots by hand, and what only values of no legal program lead to.
 
-use narrows_commitment::Tree;
+use narrows_commitment::{TensorTree, Tree};
 use narrows_program::{
     Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, LayerIndex, Meta, Operand, Operator,
     OperatorIndex, Params, Program, ProgramParts, Source, TensorType, Window, record,
@@ -400,7 +400,7 @@ fn attack_28_operators_that_no_program_has_are_refused() {
     let turned = bench.bent(TABLE, &[(184, &[0, 0, 0, 9, 0, 0, 0, 1])]);
     let mut witness = bench.witness(TABLE, 0, None);
     assert_eq!(step(&bench.view(TABLE), &turned, 0, None, &witness), Err(Refusal::WitnessMissing));
-    let tree = Tree::of_bytes(&bench.program.constant(ConstantIndex(2)).bytes);
+    let tree = TensorTree::of_bytes(&bench.program.constant(ConstantIndex(2)).bytes);
     witness.third.indices = vec![0];
     witness.third.tiles =
         narrows_commitment::tile_at(&bench.program.constant(ConstantIndex(2)).bytes, 0).to_vec();

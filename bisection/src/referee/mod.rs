@@ -12,7 +12,7 @@ mod step;
 pub use descriptor::{Descriptor, Operand, Term, operator_leaf};
 pub use ending::{Record, combine, finalise, place, requantise};
 pub(crate) use opened::little_endian;
-pub use opened::{Top, View, climb, export_leaf, join, leads, root_of_many};
+pub use opened::{View, export_leaf};
 pub use prepared::{prepare, prepared_step};
 pub use step::{partial_with, read_element, settle_fold, step};
 

@@ -1,8 +1,8 @@
 //! Opened tiles, checked against the roots that the claim and the program fixed (PROTOCOL 4.5).
 
 use narrows_commitment::{
-    Digest, Domain, MAX_DEPTH, MultiProof, OpeningError, TILE_BYTES, TensorRoot, Tile, TraceRoot, depth_for,
-    inner, tagged, tile_leaf, verify_path,
+    Digest, Domain, TILE_BYTES, TensorRoot, Tile, Top, TraceRoot, climb, depth_for, join, leads,
+    root_of_many, tagged, verify_path,
 };
 
 use crate::{Opened, Refusal};
@@ -34,17 +34,6 @@ pub(super) struct Tiles<'a> {
     dtype: u8,
 }
 
-/// A node of a tensor's tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Top {
-    /// Its level; the leaves' is 0.
-    pub level: u32,
-    /// Its index there.
-    pub index: u32,
-    /// Itself.
-    pub node: Digest,
-}
-
 /// The layer leaf of a trace: the only export's root, or keccak(0x02 | n | roots) (SPEC 3).
 ///
 /// # Panics
@@ -60,111 +49,6 @@ pub fn export_leaf(roots: &[TensorRoot]) -> Digest {
     tagged(Domain::Exports, &[&[n], &roots])
 }
 
-/// The node that `leaf` at `index` leads to by the siblings of `path`, from the leaf upwards.
-#[must_use]
-pub fn climb(index: u64, leaf: Digest, path: &[Digest]) -> Digest {
-    path.iter().enumerate().fold(leaf, |node, (level, sibling)| {
-        // Beyond 64 levels an index is on the left.
-        match index.checked_shr(level as u32).unwrap_or(0) & 1 {
-            0 => inner(&node, sibling),
-            _ => inner(sibling, &node),
-        }
-    })
-}
-
-/// Whether a tree of `depth` levels has a leaf `index` to which `path` may lead.
-#[must_use]
-pub fn leads(depth: u32, index: u64, path: &[Digest]) -> bool {
-    depth <= MAX_DEPTH && path.len() == depth as usize && index >> depth == 0
-}
-
-/// The root that the `tiles` at `indices` lead to, in a tree of `depth` levels.
-///
-/// # Errors
-/// When there are none or as many indices as tiles are not given, an index is out of range or out of order, or the proof
-/// is too short or too long.
-pub fn root_of_many(
-    depth: u32,
-    indices: &[u32],
-    tiles: &[Tile],
-    proof: &MultiProof,
-) -> Result<Digest, OpeningError> {
-    let length = |needed| OpeningError::Length { depth, needed, given: proof.0.len() };
-    if depth > MAX_DEPTH || indices.is_empty() || indices.len() != tiles.len() {
-        return Err(length(1));
-    }
-    let mut previous = None;
-    for &index in indices {
-        if u64::from(index) >> depth != 0 || previous.is_some_and(|p| p >= index) {
-            return Err(OpeningError::Index(index.into()));
-        }
-        previous = Some(index);
-    }
-    let mut nodes: Vec<(u32, Digest)> =
-        indices.iter().zip(tiles).map(|(index, tile)| (*index, tile_leaf(tile))).collect();
-    let mut rest = proof.0.iter();
-    for _ in 0..depth {
-        let mut parents = Vec::with_capacity(nodes.len());
-        let mut level = nodes.iter().copied().peekable();
-        while let Some((index, node)) = level.next() {
-            let parent = match level.next_if(|(next, _)| index % 2 == 0 && *next == index + 1) {
-                Some((_, sibling)) => inner(&node, &sibling),
-                None => {
-                    let sibling = rest.next().ok_or_else(|| length(proof.0.len() + 1))?;
-                    if index % 2 == 0 { inner(&node, sibling) } else { inner(sibling, &node) }
-                }
-            };
-            parents.push((index / 2, parent));
-        }
-        nodes = parents;
-    }
-    let unused = rest.count();
-    if unused > 0 {
-        return Err(length(proof.0.len() - unused));
-    }
-    Ok(nodes[0].1)
-}
-
-/// The lowest node above the `tiles` at `indices`, by siblings from the beginning of `proof`, and what is left of it.
-///
-/// # Errors
-/// When there are none or as many indices as tiles are not given, an index is out of order, or the proof is too short.
-pub fn join<'a>(
-    indices: &[u32],
-    tiles: &[Tile],
-    proof: &'a [Digest],
-) -> Result<(Top, &'a [Digest]), OpeningError> {
-    let short = || OpeningError::Length { depth: 0, needed: proof.len() + 1, given: proof.len() };
-    if indices.is_empty() || indices.len() != tiles.len() {
-        return Err(short());
-    }
-    if let Some(pair) = indices.windows(2).find(|pair| pair[0] >= pair[1]) {
-        return Err(OpeningError::Index(pair[1].into()));
-    }
-    let mut nodes: Vec<(u32, Digest)> = indices.iter().copied().zip(tiles.iter().map(tile_leaf)).collect();
-    let (mut level, mut rest) = (0, proof);
-    while nodes.len() > 1 {
-        let mut parents: Vec<(u32, Digest)> = Vec::with_capacity(nodes.len());
-        let mut at = 0;
-        while let Some(&(index, node)) = nodes.get(at) {
-            at += 1;
-            let beside = nodes.get(at).filter(|(next, _)| index % 2 == 0 && *next == index + 1);
-            let sibling = if let Some((_, sibling)) = beside {
-                at += 1;
-                *sibling
-            } else {
-                let (sibling, after) = rest.split_first().ok_or_else(short)?;
-                rest = after;
-                *sibling
-            };
-            parents.push((index / 2, climb(index.into(), node, &[sibling])));
-        }
-        (nodes, level) = (parents, level + 1);
-    }
-    let (index, node) = nodes[0];
-    Ok((Top { level, index, node }, rest))
-}
-
 impl View {
     /// Checks that `opened` is a node of the tensor that `operand` names.
     pub(super) fn open_top(&self, operand: &Operand, opened: &Opened) -> Result<Top, Refusal> {
@@ -174,6 +58,10 @@ impl View {
         let levels = u32::try_from(proof.len()).map_err(|_| Refusal::BadOpening)?;
         let level = operand.depth.checked_sub(levels).ok_or(Refusal::BadOpening)?;
         if !leads(levels, index.into(), proof) {
+            return Err(Refusal::BadOpening);
+        }
+        // Below level 2 a tensor's tree has no nodes but leaves, and the root of one tile alone needs no siblings.
+        if level < 2 && operand.depth != 0 {
             return Err(Refusal::BadOpening);
         }
         let root = TensorRoot(climb(index.into(), node, proof));
@@ -239,13 +127,7 @@ impl<'a> Tiles<'a> {
         if !opened.root_path.is_empty() {
             return Err(Refusal::BadOpening);
         }
-        let levels = u32::try_from(path.len()).map_err(|_| Refusal::BadOpening)?;
-        let top = Top {
-            level: top.level + levels,
-            index: top.index.checked_shr(levels).unwrap_or(0),
-            node: climb(top.index.into(), top.node, path),
-        };
-        Ok((top, Tiles { indices: &opened.indices, tiles, dtype: operand.dtype }))
+        Ok((top.climbed(path), Tiles { indices: &opened.indices, tiles, dtype: operand.dtype }))
     }
 }
 

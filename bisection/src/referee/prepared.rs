@@ -1,11 +1,11 @@
 //! An element recomputed in two moves: the nodes above its tiles are shown first, and then the tiles (PROTOCOL 4.5).
 
-use narrows_commitment::{Digest, keccak};
+use narrows_commitment::{Digest, Top, keccak};
 
 use crate::{Opened, Refusal, Witness};
 
 use super::descriptor::{Descriptor, Operand};
-use super::opened::{Tiles, Top, View};
+use super::opened::{Tiles, View};
 use super::step::{Ending, whole};
 
 /// Four operands of which a step may read: a, b, params and third; `None` for one that the operator does not have.

@@ -1,10 +1,13 @@
 //! The lowest node above some tiles, held to the trees' own openings.
 
-use narrows_commitment::{Digest, MultiProof, Tile, Tree, tile_leaf};
+use narrows_commitment::{
+    Digest, MultiProof, TensorRoot, TensorTree, Tile, Top, TraceRoot, Tree, climb, join, root_of_many,
+    tile_leaf,
+};
 
-use crate::{Opened, Witness};
+use crate::{Opened, Refusal, Witness};
 
-use super::{climb, join, root_of_many};
+use super::{Operand, View};
 
 fn tile(index: u32) -> Tile {
     let mut tile = [0; 128];
@@ -12,8 +15,8 @@ fn tile(index: u32) -> Tile {
     tile
 }
 
-fn tree(tiles: u32) -> Tree {
-    Tree::new((0..tiles).map(|index| tile_leaf(&tile(index))).collect())
+fn tree(tiles: u32) -> TensorTree {
+    TensorTree::of_leaves((0..tiles).map(|index| tile_leaf(&tile(index))).collect())
 }
 
 /// Every set of tiles of a small tree, with its proof.
@@ -28,16 +31,16 @@ fn sets(tiles: u32) -> impl Iterator<Item = (Vec<u32>, Vec<Tile>, Vec<Digest>)> 
 
 #[test]
 fn tiles_meet_in_the_lowest_node_above_them_all() {
-    for tiles in 1..=8 {
+    for tiles in 1..=11 {
         let tree = tree(tiles);
         for (indices, data, proof) in sets(tiles) {
             let (top, rest) = join(&indices, &data, &proof).expect("the siblings are there");
             assert_eq!(tree.node(top.level, top.index.into()), top.node);
             let under = |index: &u32| index >> top.level == top.index;
             assert!(indices.iter().all(under), "all are under it");
-            let lower = |index: &u32| index >> top.level.saturating_sub(1);
-            let together = indices.iter().all(|index| lower(index) == lower(&indices[0]));
-            assert!(top.level == 0 || !together, "a lower one is above all of {indices:?}");
+            let lower = |index: &u32| index >> (top.level - 1);
+            let together = top.level > 2 && indices.iter().all(|index| lower(index) == lower(&indices[0]));
+            assert!(!together, "a lower one is above all of {indices:?}");
             assert_eq!(top.level + rest.len() as u32, tree.depth());
             assert_eq!(climb(top.index.into(), top.node, rest), tree.root());
         }
@@ -96,9 +99,46 @@ fn what_is_no_set_of_tiles_meets_nowhere() {
         }
     }
     // No tree has 33 levels, whatever the proof.
-    let long = MultiProof(vec![Digest::default(); 33]);
+    let long = MultiProof(vec![Digest::default(); 34]);
     assert!(root_of_many(33, &indices[..1], &data[..1], &long).is_err());
     for length in 0..3 {
         assert!(join(&indices, &data, &proof[..length]).is_err(), "{length} siblings");
+    }
+}
+
+/// Of a tensor whose root is that of a binary tree, which an executor may state, no lower node is shown than of any other.
+#[test]
+fn attack_09_only_nodes_above_four_leaves_are_shown() {
+    let leaves: Vec<Digest> = (0..8).map(|index| tile_leaf(&tile(index))).collect();
+    let binary = Tree::new(leaves);
+    let root = TensorRoot(binary.root());
+    let kind = Operand::INPUT;
+    let operand = |depth| Operand { kind, index: 0, rank: 0, exports: 0, depth, dtype: 1, constant: None };
+    let view = View {
+        input_root: root,
+        trace_root: TraceRoot(Digest::default()),
+        layers_depth: 0,
+        list: Digest::default(),
+        operators: 1,
+    };
+    let shown = |depth: u32, level: u32| {
+        let opened = Opened {
+            indices: vec![0],
+            tiles: binary.node(level, 0).0.to_vec(),
+            proof: MultiProof(binary.path(0)[level as usize..].to_vec()),
+            ..Opened::default()
+        };
+        view.open_top(&operand(depth), &opened)
+    };
+    for level in 0..=3 {
+        let top = Top { level, index: 0, node: binary.node(level, 0) };
+        assert_eq!(
+            shown(3, level),
+            if level < 2 { Err(Refusal::BadOpening) } else { Ok(top) },
+            "level {level}"
+        );
+        // As if it were the root of one tile.
+        let alone = Top { level: 0, ..top };
+        assert_eq!(shown(0, level), if level < 3 { Err(Refusal::BadOpening) } else { Ok(alone) });
     }
 }

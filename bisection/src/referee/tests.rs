@@ -1,6 +1,6 @@
 //! Steps by hand, and witnesses bent in every bit.
 
-use narrows_commitment::{Digest, Tree};
+use narrows_commitment::{Digest, TensorTree};
 use narrows_program::{
     Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
     Program, ProgramParts, Source, TensorType, Window, record,
@@ -360,7 +360,7 @@ fn a_tile_that_is_not_opened_is_missed() {
     .expect("legal");
     let trace = Trace::new(&program, vec![1; 300], vec![vec![0; 4]]).expect("lengths");
     assert_eq!(judge(&program, &trace, 0, 0, None), Ok(300));
-    let tree = Tree::of_bytes(trace.input());
+    let tree = TensorTree::of_bytes(trace.input());
     for missing in 0..3u32 {
         let mut witness = witness(&program, &trace, 0, 0, None);
         let kept: Vec<u64> = (0..3).filter(|index| *index != u64::from(missing)).collect();

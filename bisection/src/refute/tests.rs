@@ -167,7 +167,7 @@ fn attack_05_padding_in_a_last_tile_is_refuted() {
     let mut bytes = own.operator(OperatorIndex(6)).to_vec();
     bytes.resize(384, 0);
     bytes[300] = 255;
-    let tensor = narrows_commitment::Tree::of_bytes(&bytes);
+    let tensor = narrows_commitment::TensorTree::of_bytes(&bytes);
     let mut leaves: Vec<Digest> = (0..5).map(|layer| own.layer_leaf(LayerIndex(layer))).collect();
     leaves[3] = tensor.root();
     let tree = narrows_commitment::Tree::new(leaves);

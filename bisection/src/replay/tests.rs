@@ -193,7 +193,7 @@ fn a_record_leaves_out_other_jobs_and_keeps_earlier_claims() {
     let (path, output) = (own.output_path(), own.output().to_vec());
     world.posted.trace_root = own.root();
     world.posted.output_root =
-        narrows_commitment::TensorRoot(narrows_commitment::Tree::of_bytes(&output).root());
+        narrows_commitment::TensorRoot(narrows_commitment::TensorTree::of_bytes(&output).root());
     let (second, claim) = world.claim_by(STRANGER, &output, path);
     let salt = Digest([77; 32]);
     let elsewhere =
@@ -279,8 +279,8 @@ fn attack_36_altered_bytes_are_refused() {
         decode("\"verdict\": \"refuted\"", "\"verdict\": \"final\""),
         RecordError::Altered(Part::Outcome)
     );
-    assert_eq!(decode("\"version\": 4", "\"version\": 3"), RecordError::Version(3));
-    assert_eq!(decode("\"version\": 4", "\"version\":  4"), RecordError::Spelling);
+    assert_eq!(decode("\"version\": 5", "\"version\": 4"), RecordError::Version(4));
+    assert_eq!(decode("\"version\": 5", "\"version\":  5"), RecordError::Spelling);
     assert_eq!(decode("\"77\"", "\"077\""), RecordError::Spelling);
 }
 

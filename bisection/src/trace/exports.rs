@@ -1,6 +1,6 @@
 //! What layers export of a run: all that a claim says, and all that is hashed on the honest path.
 
-use narrows_commitment::{Digest, Domain, TensorRoot, TraceRoot, Tree, tagged};
+use narrows_commitment::{Digest, Domain, TensorRoot, TensorTree, TraceRoot, Tree, tagged};
 use narrows_program::{Layer, OperatorIndex, Program};
 
 /// What a claim says of a run: the tree over layer leaves, and the public output. Everything else can be computed again from
@@ -76,7 +76,7 @@ pub fn root_of_exports(program: &Program, mut root: impl FnMut(OperatorIndex) ->
 fn exports_tree<'a>(program: &Program, output: &dyn Fn(OperatorIndex) -> &'a [u8]) -> (Tree, u64) {
     let exports: Vec<&[u8]> = program.layers().iter().flat_map(Layer::exported).map(output).collect();
     let hashed = exports.iter().map(|bytes| bytes.len() as u64).sum();
-    let mut roots = Tree::roots_of_bytes(&exports).into_iter();
+    let mut roots = TensorTree::roots_of_bytes(&exports).into_iter();
     let leaf =
         |layer: &Layer| exports_leaf(&roots.by_ref().take(layer.exports.len()).collect::<Vec<Digest>>());
     (Tree::new(program.layers().iter().map(leaf).collect()), hashed)

@@ -4,7 +4,9 @@ mod exports;
 
 use std::sync::OnceLock;
 
-use narrows_commitment::{Digest, ProgramRoot, TensorRoot, Tile, TraceRoot, Tree, keccak, tile_at};
+use narrows_commitment::{
+    Digest, ProgramRoot, TensorRoot, TensorTree, Tile, TraceRoot, Tree, keccak, tile_at,
+};
 use narrows_program::{Layer, LayerIndex, OperatorIndex, Program, TileIndex};
 
 use exports::exports_leaf;
@@ -62,9 +64,9 @@ pub enum TraceError {
 #[derive(Debug, Clone)]
 pub struct Trace {
     input: Vec<u8>,
-    input_tree: OnceLock<Tree>,
+    input_tree: OnceLock<TensorTree>,
     outputs: Vec<Vec<u8>>,
-    trees: Vec<OnceLock<Tree>>,
+    trees: Vec<OnceLock<TensorTree>>,
     /// Each layer's first operator.
     firsts: Vec<u32>,
     tree: Tree,
@@ -97,10 +99,10 @@ impl Trace {
         for (index, (operator, output)) in program.operators().iter().zip(&outputs).enumerate() {
             check(&|| format!("the output of operator {index}"), operator.output_bytes(), output.len())?;
         }
-        let trees: Vec<OnceLock<Tree>> = outputs.iter().map(|_| OnceLock::new()).collect();
+        let trees: Vec<OnceLock<TensorTree>> = outputs.iter().map(|_| OnceLock::new()).collect();
         let root = |index: OperatorIndex| {
             let at = index.0 as usize;
-            trees[at].get_or_init(|| Tree::of_bytes(&outputs[at])).root()
+            trees[at].get_or_init(|| TensorTree::of_bytes(&outputs[at])).root()
         };
         let leaf = |layer: &Layer| exports_leaf(&layer.exported().map(root).collect::<Vec<_>>());
         let tree = Tree::new(program.layers().iter().map(leaf).collect());
@@ -144,8 +146,8 @@ impl Trace {
 
     /// The input's tree, built when it is first asked for.
     #[must_use]
-    pub fn input_tree(&self) -> &Tree {
-        self.input_tree.get_or_init(|| Tree::of_bytes(&self.input))
+    pub fn input_tree(&self) -> &TensorTree {
+        self.input_tree.get_or_init(|| TensorTree::of_bytes(&self.input))
     }
 
     /// The output of operator `operator`, in canonical bytes.
@@ -159,8 +161,8 @@ impl Trace {
 
     /// The tree over the output of operator `operator`, built when it is first asked for.
     #[must_use]
-    pub fn operator_tree(&self, operator: OperatorIndex) -> &Tree {
-        self.trees[operator.0 as usize].get_or_init(|| Tree::of_bytes(self.operator(operator)))
+    pub fn operator_tree(&self, operator: OperatorIndex) -> &TensorTree {
+        self.trees[operator.0 as usize].get_or_init(|| TensorTree::of_bytes(self.operator(operator)))
     }
 
     /// The root of the output of operator `operator`.

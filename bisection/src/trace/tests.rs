@@ -1,13 +1,13 @@
 //! Traces: what is hashed, by hand, and files that were bent.
 
-use narrows_commitment::{Digest, Tree, keccak};
+use narrows_commitment::{Digest, TensorTree, Tree, keccak};
 use narrows_program::{LayerIndex, OperatorIndex};
 
 use super::*;
 use crate::players::world::{doctored, input, program, truth};
 
 fn root_of(trace: &Trace, operator: u32) -> Digest {
-    Tree::of_bytes(trace.operator(OperatorIndex(operator))).root()
+    TensorTree::of_bytes(trace.operator(OperatorIndex(operator))).root()
 }
 
 #[test]
@@ -18,7 +18,7 @@ fn leaves_are_those_of_the_specification() {
     let exports = [&[2u8, 2][..], &root_of(&trace, 1).0, &root_of(&trace, 3).0].concat();
     assert_eq!(trace.layer_leaf(LayerIndex(1)), keccak(&exports));
     assert_eq!(trace.layer_leaf(LayerIndex(2)), root_of(&trace, 5));
-    assert_eq!(trace.layer_leaf(LayerIndex(4)), Tree::of_bytes(trace.output()).root());
+    assert_eq!(trace.layer_leaf(LayerIndex(4)), TensorTree::of_bytes(trace.output()).root());
     let leaves = (0..5).map(|layer| trace.layer_leaf(LayerIndex(layer))).collect();
     assert_eq!(trace.root().0, Tree::new(leaves).root());
     let roots = |range: std::ops::Range<u32>| Tree::new(range.map(|i| root_of(&trace, i)).collect());

@@ -11,7 +11,7 @@ use narrows_bisection::{
     Account, Block, BlockTime, Call, ClaimId, Event, Game, JobId, Match, MatchId, MatchState, Parameters,
     Phase, Posted, Refusal, Side, Standing, Trace, Wei, Witness,
 };
-use narrows_commitment::{Digest, TensorRoot, Tile, Tree};
+use narrows_commitment::{Digest, TensorRoot, TensorTree, Tile};
 use narrows_program::{LayerIndex, OperatorIndex, Program};
 
 use super::program::*;
@@ -143,7 +143,7 @@ pub fn post_job(program: &Program, salt: u8) -> Call {
 
 /// What a claim of `trace` by `executor` says.
 pub fn posted(job: JobId, executor: Account, trace: &Trace) -> Posted {
-    let output_root = TensorRoot(Tree::of_bytes(trace.output()).root());
+    let output_root = TensorRoot(TensorTree::of_bytes(trace.output()).root());
     Posted { job, executor, trace_root: trace.root(), output_root }
 }
 

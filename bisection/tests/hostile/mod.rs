@@ -11,7 +11,9 @@ use narrows_bisection::{
     Account, Block, BlockTime, Call, ClaimId, Event, Game, Match, MatchState, Opened, Phase, Posted, Refusal,
     Refutation, Wei, Witness,
 };
-use narrows_commitment::{Digest, Domain, LayersRoot, TensorRoot, TraceRoot, Tree, tagged, tile_at};
+use narrows_commitment::{
+    Digest, Domain, LayersRoot, TensorRoot, TensorTree, TraceRoot, Tree, tagged, tile_at, tile_siblings,
+};
 use narrows_program::{OperatorIndex, Program};
 
 use crate::game_support::*;
@@ -109,7 +111,7 @@ pub struct Trial<M = Game> {
     pub shape: Shape,
     pub operator: Vec<u8>,
     pub output: Vec<u8>,
-    pub tree: Tree,
+    pub tree: TensorTree,
     pub posted: Posted,
     pub claim: ClaimId,
     /// Where the claimed tensor's tree is.
@@ -145,12 +147,12 @@ impl<M: Rules> Trial<M> {
         commitment: impl FnOnce(ClaimId) -> Digest,
     ) -> Self {
         let (legal, output) = (&LEGAL.0, LEGAL.1.clone());
-        let tree = Tree::of_bytes(&output);
+        let tree = TensorTree::of_bytes(&output);
         let layers_root = LayersRoot(tagged(Domain::Layer, &[&shape.head(), &root.0]));
         let header = legal.header_bytes().to_vec();
         let program = ids::program_root(&header, layers_root);
         let ((chain, game), begin) = (rules.place(), rules.begin());
-        let input_root = TensorRoot(Tree::of_bytes(&input()).root());
+        let input_root = TensorRoot(TensorTree::of_bytes(&input()).root());
         let job = ids::job_id(chain, game, REQUESTER, program, input_root, SALT);
         let root = tree.root();
         let posted =
@@ -235,7 +237,7 @@ impl<M: Rules> Trial<M> {
     }
 
     pub fn opened(&self, bytes: &[u8], tiles: std::ops::Range<u64>) -> Opened {
-        let tree = Tree::of_bytes(bytes);
+        let tree = TensorTree::of_bytes(bytes);
         let indices: Vec<u64> = tiles.collect();
         Opened {
             root_path: Vec::new(),
@@ -300,7 +302,7 @@ impl<M: Rules> Trial<M> {
                 (CHALLENGER, call)
             }
             Phase::TileE | Phase::TileC => {
-                let levels = u32::from(state.levels()).min(self.level);
+                let levels = u32::from(state.levels()).min(self.level - 2);
                 let (level, index) =
                     (self.level - levels, self.index << levels | (u64::from(choice) & ((1 << levels) - 1)));
                 let call = Call::Pick {
@@ -333,7 +335,7 @@ impl<M: Rules> Trial<M> {
                     list,
                     tile: tile_at(&self.output, leaf).to_vec(),
                     slot: slot as u8,
-                    siblings: self.tree.path(leaf)[..self.level as usize].to_vec(),
+                    siblings: self.tree.path(leaf)[..tile_siblings(self.level)].to_vec(),
                     element: choice % 16,
                     operator,
                     witness: Box::new(self.witness(choice, true)),

@@ -3,7 +3,10 @@
 
 use narrows_bisection::game::ids;
 use narrows_bisection::{Call, Phase, Point, Refusal, Refutation, Wei};
-use narrows_commitment::{Digest, Domain, TensorRoot, Tile, Tree, inner, keccak, tagged, tile_at, tile_leaf};
+use narrows_commitment::{
+    Digest, Domain, TensorRoot, Tile, Tree, climb_tile, inner, keccak, quad, tagged, tile_at, tile_leaf,
+    tile_siblings,
+};
 
 use super::{Rules, Shape, Trial, legal};
 use crate::game_support::*;
@@ -87,7 +90,7 @@ pub fn a_leaf_for_a_node<M: Rules>(rules: M) {
         witness: Box::new(trial.witness(1, true)),
     };
     // The leaf is the node that is known, but no tile of the tensor lies there.
-    let calls = [name(Vec::new()), name(vec![leaf; 2])];
+    let calls = [name(Vec::new()), name(vec![leaf; 3])];
     assert_eq!(trial.send(CHALLENGER, NOTHING, 2, &calls[0]), Err(Refusal::WrongCount));
     assert_eq!(trial.send(CHALLENGER, NOTHING, 2, &calls[1]), Err(Refusal::WrongState));
 }
@@ -167,14 +170,14 @@ pub fn a_reward_too_deep<M: Rules>(rules: M) {
     let mut wrong = own;
     wrong[0] ^= 1;
     let leaf = tile_leaf(&wrong);
-    let mut nodes = vec![above(leaf)];
+    let mut nodes = vec![quad(&[leaf; 4])];
     while nodes.len() < usize::from(DEPTH) / 2 {
         nodes.push(above(*nodes.last().expect("one")));
     }
     let root = nodes.pop().expect("the root");
     // The challenger's own run has such a tensor, too.
-    let path = vec![SALT; usize::from(DEPTH) + 1];
-    let own_root = path.iter().fold(tile_leaf(&own), |node, sibling| inner(&node, sibling));
+    let path = vec![SALT; tile_siblings(DEPTH.into()) + 1];
+    let own_root = inner(&climb_tile(0, tile_leaf(&own), &path[1..]), &SALT);
     let commitment = |claim| ids::own_commitment(SALT, CHALLENGER, claim, 1, own_root);
     let program = SHAPE.operators(&operator).root();
     let mut trial = walked(Trial::disputed(rules, SHAPE, &operator, program, commitment), &operator, root);
@@ -190,7 +193,7 @@ pub fn a_reward_too_deep<M: Rules>(rules: M) {
         list: state.list,
         tile: wrong.to_vec(),
         slot: 0,
-        siblings: vec![leaf, inner(&leaf, &leaf)],
+        siblings: vec![leaf; 3],
         element: 0,
         operator,
         witness: Box::new(trial.witness(1, true)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use narrows_bisection::Trace;
-use narrows_commitment::{Digest, Domain, TILE_BYTES, TensorRoot, TraceRoot, Tree, tagged};
+use narrows_commitment::{Digest, Domain, TILE_BYTES, TensorRoot, TensorTree, TraceRoot, Tree, tagged};
 use narrows_program::{LayerIndex, OperatorIndex, Program, Source};
 
 use super::evaluate::{Stated, run};
@@ -15,7 +15,7 @@ pub struct Tensor {
     /// The real tiles' bytes.
     pub bytes: Vec<u8>,
     /// The tree that was committed.
-    pub tree: Tree,
+    pub tree: TensorTree,
 }
 
 impl Tensor {
@@ -23,22 +23,22 @@ impl Tensor {
     pub fn of(values: &[u8]) -> Self {
         let mut bytes = values.to_vec();
         bytes.resize(values.len().div_ceil(TILE_BYTES) * TILE_BYTES, 0);
-        Self { tree: Tree::of_bytes(&bytes), bytes }
+        Self { tree: TensorTree::of_bytes(&bytes), bytes }
     }
 
     /// With a byte behind the last element that is not zero.
     fn stained(values: &[u8]) -> Self {
         let mut bytes = Self::of(values).bytes;
         *bytes.last_mut().expect("a tile") = 1;
-        Self { tree: Tree::of_bytes(&bytes), bytes }
+        Self { tree: TensorTree::of_bytes(&bytes), bytes }
     }
 
     /// With a first padding leaf that is not the constant, or one `skipped` leaves further.
     fn overgrown(values: &[u8], skipped: u64) -> Self {
         let tensor = Self::of(values);
-        let count = tensor.tree.leaf_count();
+        let count = tensor.tree.tile_count();
         let leaf = |i| if i == count + skipped { FAKE } else { tensor.tree.node(0, i) };
-        Self { tree: Tree::new((0..=count + skipped).map(leaf).collect()), ..tensor }
+        Self { tree: TensorTree::of_leaves((0..=count + skipped).map(leaf).collect()), ..tensor }
     }
 
     /// The root.
@@ -132,7 +132,7 @@ impl Claimed {
     /// Whether it can be posted at all: the public output is committed as the specification wants it.
     fn is_postable(&self) -> bool {
         let last = self.program.header().layers - 1;
-        self.tree.node(0, last.into()) == Tree::of_bytes(self.trace.output()).root()
+        self.tree.node(0, last.into()) == TensorTree::of_bytes(self.trace.output()).root()
     }
 
     /// The output of operator `index`, as `stated`.
@@ -179,7 +179,7 @@ impl Claimed {
                 let mut other = self.stated[0].clone();
                 let tensor = &mut other[index as usize];
                 tensor.bytes[0] ^= 1;
-                tensor.tree = Tree::of_bytes(&tensor.bytes);
+                tensor.tree = TensorTree::of_bytes(&tensor.bytes);
                 self.stated.push(other);
             }
         }
@@ -252,7 +252,7 @@ fn padding_lies(program: &Program) -> Vec<Claimed> {
             with("a stain behind the values", Tensor::stained(&values));
         }
         let tree = Tensor::of(&values).tree;
-        let padding = (1 << tree.depth()) - tree.leaf_count();
+        let padding = (1 << tree.depth()) - tree.tile_count();
         if padding > 0 {
             with("a first padding tile", Tensor::overgrown(&values, 0));
             with("a last padding tile", Tensor::overgrown(&values, padding - 1));

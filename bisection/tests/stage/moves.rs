@@ -2,7 +2,7 @@
 
 use narrows_bisection::game::ids;
 use narrows_bisection::{Call, Match, MatchState, Opened, Phase, Witness};
-use narrows_commitment::{Digest, TILE_BYTES, Tree, padding, tile_leaf};
+use narrows_commitment::{Digest, TILE_BYTES, Tree, node_over, padding, tile_leaf};
 use narrows_program::{LayerIndex, Operator, OperatorIndex, Reference, Source};
 
 use super::claimed::Tensor;
@@ -62,18 +62,14 @@ impl Scene {
         self.claimed.output(self.stated(state), OperatorIndex(state.place))
     }
 
-    /// The tree that the current node stands in.
-    fn tree(&self, state: &MatchState) -> &Tree {
-        match state.phase {
-            Phase::LayerE | Phase::LayerC => &self.claimed.tree,
-            _ => &self.tensor(state).tree,
-        }
-    }
-
     /// The nodes that the present reveal shows, or the present pick picks from.
     pub fn nodes(&self, state: &MatchState) -> Vec<Digest> {
         let (level, index) = (u32::from(state.remaining), u64::from(state.position));
-        self.tree(state).descendants(level, index, levels(self, state))
+        let bits = levels(self, state);
+        match state.phase {
+            Phase::LayerE | Phase::LayerC => self.claimed.tree.descendants(level, index, bits),
+            _ => self.tensor(state).tree.descendants(level, index, bits),
+        }
     }
 
     pub fn reveal(&self, at: &Match, nodes: Vec<Digest>) -> Call {
@@ -196,8 +192,8 @@ impl Scene {
         let state = &at.state;
         let tile = (u64::from(state.position) << state.remaining) + slot;
         let tensor = self.claimed.output(stated, OperatorIndex(state.place));
-        let nodes =
-            tensor.tree.descendants(state.remaining.into(), state.position.into(), state.remaining.into());
+        let first = u64::from(state.position) << state.remaining;
+        let beside = (0..1 << state.remaining).filter(|other| *other != slot);
         Call::Name {
             posted: self.posted,
             number: at.number,
@@ -205,7 +201,7 @@ impl Scene {
             list: state.list,
             tile: tensor.tile(tile).to_vec(),
             slot: slot as u8,
-            siblings: Tree::new(nodes).path(slot),
+            siblings: beside.map(|other| tensor.tree.node(0, first + other)).collect(),
             element,
             operator: self.operators[state.place as usize].clone(),
             witness: Box::new(witness),
@@ -351,7 +347,8 @@ impl Scene {
             false => padding(0),
         };
         let first = u64::from(state.position) << state.remaining;
-        Tree::new((first..first + (1 << state.remaining)).map(leaf).collect()).root() == state.node
+        let leaves = (first..first + (1 << state.remaining)).map(leaf).collect();
+        node_over(leaves, state.remaining.into()) == state.node
     }
 
     /// Every way to go on from the match's state, but for the timeout.

@@ -7,30 +7,50 @@ use narrows_program::OperatorIndex;
 use super::evaluate::Stated;
 use super::scene::Scene;
 
-/// The level at which neighbours' indices become one, and the one.
-fn meeting(indices: &[u32]) -> Option<(u32, u32)> {
-    let (first, last) = (*indices.first()?, *indices.last()?);
-    let level = u32::BITS - (first ^ last).leading_zeros();
+/// The level at which the tiles' nodes become one, and its index there: a tile alone without a proof is a tensor of one.
+fn meeting(opened: &Opened) -> Option<(u32, u32)> {
+    let (first, last) = (*opened.indices.first()?, *opened.indices.last()?);
+    if opened.indices.len() == 1 && opened.proof.0.is_empty() {
+        return Some((0, first));
+    }
+    let level = 2 + u32::BITS - ((first / 4) ^ (last / 4)).leading_zeros();
     Some((level, first.checked_shr(level).unwrap_or(0)))
 }
 
-/// How much of the proof is used below that level: every node at a lower level that has no sibling among its neighbours.
-fn used(indices: &[u32]) -> usize {
-    let (level, _) = meeting(indices).unwrap_or_default();
+/// How much of the proof is used below that level: every leaf that is missing of four, and every node at a lower level that
+/// has no sibling among its neighbours.
+fn used(opened: &Opened) -> usize {
+    let Some((2.., _)) = meeting(opened) else { return 0 };
+    let level = meeting(opened).unwrap_or_default().0;
     let at = |level: u32| {
-        let mut nodes: Vec<u32> = indices.iter().map(|index| index >> level).collect();
+        let mut nodes: Vec<u32> = opened.indices.iter().map(|index| index >> level).collect();
         nodes.dedup();
         nodes
     };
-    (0..level).map(|level| at(level).iter().filter(|node| !at(level).contains(&(*node ^ 1))).count()).sum()
+    let alone = |level: u32| at(level).iter().filter(|node| !at(level).contains(&(*node ^ 1))).count();
+    at(2).len() * 4 - opened.indices.len() + (2..level).map(alone).sum::<usize>()
 }
 
 /// The node in which the tiles meet.
 fn node(opened: &Opened) -> Digest {
     let (tiles, _) = opened.tiles.as_chunks::<128>();
-    let mut row: Vec<(u32, Digest)> =
+    let leaves: Vec<(u32, Digest)> =
         opened.indices.iter().copied().zip(tiles.iter().map(tile_leaf)).collect();
-    let mut rest = opened.proof.0[..used(&opened.indices)].iter();
+    if used(opened) == 0 && leaves.len() == 1 {
+        return leaves[0].1;
+    }
+    let mut rest = opened.proof.0[..used(opened)].iter();
+    let mut fours: Vec<u32> = opened.indices.iter().map(|index| index / 4).collect();
+    fours.dedup();
+    let mut four = |four: u32| {
+        let mut bytes = vec![1];
+        for index in four * 4..four * 4 + 4 {
+            let known = leaves.iter().find(|(at, _)| *at == index).map(|(_, leaf)| *leaf);
+            bytes.extend(known.unwrap_or_else(|| *rest.next().expect("a leaf beside")).0);
+        }
+        (four, keccak(&bytes))
+    };
+    let mut row: Vec<(u32, Digest)> = fours.into_iter().map(&mut four).collect();
     while row.len() > 1 {
         let mut above: Vec<(u32, Digest)> = Vec::new();
         for (index, digest) in &row {
@@ -58,9 +78,9 @@ fn each(witness: &Witness, half: impl Fn(&Opened) -> Opened) -> Witness {
 pub fn above(witness: &Witness) -> Witness {
     each(witness, |opened| Opened {
         root_path: opened.root_path.clone(),
-        indices: vec![meeting(&opened.indices).expect("tiles").1],
+        indices: vec![meeting(opened).expect("tiles").1],
         tiles: node(opened).0.to_vec(),
-        proof: MultiProof(opened.proof.0[used(&opened.indices)..].to_vec()),
+        proof: MultiProof(opened.proof.0[used(opened)..].to_vec()),
     })
 }
 
@@ -68,7 +88,7 @@ pub fn above(witness: &Witness) -> Witness {
 pub fn below(witness: &Witness) -> Witness {
     each(witness, |opened| Opened {
         root_path: Vec::new(),
-        proof: MultiProof(opened.proof.0[..used(&opened.indices)].to_vec()),
+        proof: MultiProof(opened.proof.0[..used(opened)].to_vec()),
         ..opened.clone()
     })
 }
@@ -78,11 +98,11 @@ pub fn digest(depths: [u32; 4], witness: &Witness) -> Digest {
     let Witness { a, b, params, third } = witness;
     let mut bytes = Vec::new();
     for (opened, depth) in [a, b, params, third].into_iter().zip(depths) {
-        let Some((level, index)) = meeting(&opened.indices) else {
+        let Some((level, index)) = meeting(opened) else {
             bytes.extend([0; 96]);
             continue;
         };
-        let above = opened.proof.0.len() - used(&opened.indices);
+        let above = opened.proof.0.len() - used(opened);
         assert_eq!(level, depth - above as u32, "the proof goes on to the root");
         for number in [level, index] {
             bytes.extend([0; 28]);

@@ -10,7 +10,7 @@ use narrows_bisection::{
     Account, Block, BlockTime, Call, ClaimId, Event, Game, JobId, Match, Parameters, Posted, Refusal, Trace,
     Wei,
 };
-use narrows_commitment::{Digest, Tree};
+use narrows_commitment::{Digest, TensorTree, Tree};
 use narrows_program::{LayerIndex, OperatorIndex, Program};
 
 use super::claimed::Claimed;
@@ -211,7 +211,7 @@ pub fn posted(job: JobId, executor: Account, claimed: &Claimed) -> Posted {
 }
 
 fn output_root(claimed: &Claimed) -> narrows_commitment::TensorRoot {
-    narrows_commitment::TensorRoot(Tree::of_bytes(claimed.trace.output()).root())
+    narrows_commitment::TensorRoot(TensorTree::of_bytes(claimed.trace.output()).root())
 }
 
 /// The call that posts it.

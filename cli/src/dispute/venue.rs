@@ -11,7 +11,7 @@ use narrows_bisection::{
     Account, BlockTime, Call, ClaimId, Event, JobId, MatchState, Parameters, Phase, Posted, Refutation,
     Registered, Seat, Seated, Side, Trace, Wei,
 };
-use narrows_commitment::{Digest, TensorRoot, Tree, depth_for, keccak};
+use narrows_commitment::{Digest, TensorRoot, TensorTree, depth_for, keccak};
 use narrows_contracts::{Chain as _, EmbeddedChain, Receipt, Transaction};
 use narrows_program::{ElementIndex, LayerIndex, OperatorIndex, Program};
 
@@ -145,7 +145,7 @@ impl<'a> Venue<'a> {
 
     /// Commits to a claim of `trace`, and posts it.
     pub fn claim(&mut self, job: JobId, trace: &Trace) -> Result<Claimed> {
-        let output_root = TensorRoot(Tree::of_bytes(trace.output()).root());
+        let output_root = TensorRoot(TensorTree::of_bytes(trace.output()).root());
         let executor = self.executor();
         let posted = Posted { job, executor, trace_root: trace.root(), output_root };
         let parameters = self.chain.parameters();

@@ -8,7 +8,7 @@ use narrows_bisection::players::{Challenger, Executor, Follower};
 use narrows_bisection::{
     Account, Block, BlockTime, Call, ClaimId, Event, Game, Parameters, Phase, Posted, Side, Trace, Wei,
 };
-use narrows_commitment::{Digest, TensorRoot, Tree};
+use narrows_commitment::{Digest, TensorRoot, TensorTree};
 use narrows_program::{ElementIndex, OperatorIndex, Program};
 
 use super::frivolous::is_answer;
@@ -44,7 +44,7 @@ struct Mirror<'a> {
 impl<'a> Mirror<'a> {
     fn new(program: &'a Program, parameters: Parameters, base_fee: Wei, truth: &'a Trace) -> Result<Self> {
         let game = Game::new(CHAIN, GAME, parameters)?;
-        let output_root = TensorRoot(Tree::of_bytes(truth.output()).root());
+        let output_root = TensorRoot(TensorTree::of_bytes(truth.output()).root());
         let trace_root = truth.root();
         let posted = Posted { job: Default::default(), executor: EXECUTOR, trace_root, output_root };
         let block = Block { time: BlockTime(1_700_000_000), base_fee };

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 
 use narrows_bisection::served::Venue;
 use narrows_bisection::{Account, Trace};
-use narrows_commitment::{TensorRoot, Tree};
+use narrows_commitment::{TensorRoot, TensorTree};
 use narrows_executor::node::{Conduct as _, Honest};
 use tokio::runtime::Runtime;
 
@@ -25,7 +25,7 @@ fn trace(program: &Program, shift: u8) -> Trace {
 }
 
 fn posted(trace: &Trace) -> Posted {
-    let output_root = TensorRoot(Tree::of_bytes(trace.output()).root());
+    let output_root = TensorRoot(TensorTree::of_bytes(trace.output()).root());
     Posted { job: Default::default(), executor: Account([1; 20]), trace_root: trace.root(), output_root }
 }
 

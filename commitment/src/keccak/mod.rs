@@ -1,4 +1,4 @@
-//! Keccak-f\[1600\] on several states at once, and the two hashes of a tree in batches.
+//! Keccak-f\[1600\] on several states at once, and the hashes of a tree in batches.
 //!
 //! One module a CPU feature, each with a value that only such a CPU can hand out; `portable` gives the same
 //! answers everywhere. Unsafe code and intrinsics are in this directory and nowhere else in the crate.
@@ -114,7 +114,16 @@ impl Lanes {
     /// # Panics
     /// When there are not as many nodes as pairs.
     pub fn inner_nodes(self, pairs: &[[Digest; 2]], nodes: &mut [Digest]) {
-        self.hash(Job { domain: Domain::Inner, bodies: bytes_of(pairs), digests: nodes });
+        self.hash(Job { domain: Domain::Inner, bodies: bytes_of::<2, 64>(pairs), digests: nodes });
+    }
+
+    /// nodes\[i\] = keccak(0x01 | leaf | leaf | leaf | leaf) of quads\[i\], as [`crate::quad`] (`program/SPEC.md`,
+    /// section 3).
+    ///
+    /// # Panics
+    /// When there are not as many nodes as quads.
+    pub fn quad_nodes(self, quads: &[[Digest; 4]], nodes: &mut [Digest]) {
+        self.hash(Job { domain: Domain::Inner, bodies: bytes_of::<4, 128>(quads), digests: nodes });
     }
 
     fn hash<const BYTES: usize>(self, job: Job<'_, BYTES>) {
@@ -133,9 +142,10 @@ impl Lanes {
 }
 
 #[allow(unsafe_code)]
-fn bytes_of(pairs: &[[Digest; 2]]) -> &[[u8; 64]] {
-    // SAFETY: `Digest` is a transparent 32 bytes: two of them are 64 bytes, without padding or alignment.
-    unsafe { std::slice::from_raw_parts(pairs.as_ptr().cast(), pairs.len()) }
+fn bytes_of<const NODES: usize, const BYTES: usize>(bodies: &[[Digest; NODES]]) -> &[[u8; BYTES]] {
+    const { assert!(BYTES == NODES * 32) };
+    // SAFETY: `Digest` is a transparent 32 bytes: so many of them are `BYTES` bytes, without padding or alignment.
+    unsafe { std::slice::from_raw_parts(bodies.as_ptr().cast(), bodies.len()) }
 }
 
 impl fmt::Debug for Lanes {

@@ -38,6 +38,18 @@ fn pair(tile: &Tile) -> [Digest; 2] {
     [half(0), half(32)]
 }
 
+/// The four leaves whose bytes are those of `tile`.
+fn four(tile: &Tile) -> [Digest; 4] {
+    let (parts, _) = tile.as_chunks();
+    std::array::from_fn(|at| Digest(parts[at]))
+}
+
+fn quads(lanes: Lanes, fours: &[[Digest; 4]]) -> Vec<Digest> {
+    let mut nodes = vec![Digest([0xA5; 32]); fours.len()];
+    lanes.quad_nodes(fours, &mut nodes);
+    nodes
+}
+
 /// Bytes without a pattern that lanes or words could share.
 fn noise(count: usize) -> Vec<Tile> {
     let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
@@ -53,8 +65,11 @@ fn noise(count: usize) -> Vec<Tile> {
 fn check(tiles: &[Tile]) {
     let pairs: Vec<_> = tiles.iter().map(pair).collect();
     let wanted_leaves: Vec<_> = tiles.iter().map(|tile| reference(0, tile)).collect();
+    let fours: Vec<_> = tiles.iter().map(four).collect();
     let wanted_nodes: Vec<_> = pairs.iter().map(reference_node).collect();
+    let wanted_quads: Vec<_> = tiles.iter().map(|tile| reference(1, tile)).collect();
     for lanes in Lanes::all_available() {
+        assert_eq!(quads(lanes, &fours), wanted_quads, "{lanes:?}, {} nodes above four", fours.len());
         assert_eq!(leaves(lanes, tiles), wanted_leaves, "{lanes:?}, {} tiles", tiles.len());
         assert_eq!(nodes(lanes, &pairs), wanted_nodes, "{lanes:?}, {} nodes", pairs.len());
     }
@@ -132,6 +147,7 @@ fn a_node_is_not_a_leaf_and_its_children_do_not_commute() {
         tile[..32].copy_from_slice(&left.0);
         tile[32..64].copy_from_slice(&right.0);
         assert!(!leaves(lanes, &[tile, tile]).contains(&there), "{lanes:?}");
+        assert_ne!(quads(lanes, &[four(&tile); 2]), leaves(lanes, &[tile; 2]), "{lanes:?}");
     }
 }
 
@@ -146,6 +162,8 @@ fn as_many_digests_as_bodies_or_a_panic() {
             };
             assert!(refused(&|digests| lanes.tile_leaves(&tiles, digests)), "{lanes:?}: {bodies}, {digests}");
             assert!(refused(&|digests| lanes.inner_nodes(&pairs, digests)), "{lanes:?}: {bodies}, {digests}");
+            let fours = vec![[Digest::default(); 4]; bodies];
+            assert!(refused(&|digests| lanes.quad_nodes(&fours, digests)), "{lanes:?}: {bodies}, {digests}");
         }
     }
 }

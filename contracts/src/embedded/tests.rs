@@ -151,9 +151,9 @@ fn probe(path: &Path) -> Vec<ChainError> {
 }
 
 fn register(from: Account) -> Transaction {
-    // Version 3, one layer, one operator, i8 in and out, b = 1, four elements, work 4.
+    // Version 4, one layer, one operator, i8 in and out, b = 1, four elements, work 4.
     let mut header = vec![0; 64];
-    for (at, value) in [(3, 3), (7, 1), (11, 1), (12, 1), (13, 1), (14, 1), (19, 4), (23, 4), (31, 4)] {
+    for (at, value) in [(3, 4), (7, 1), (11, 1), (12, 1), (13, 1), (14, 1), (19, 4), (23, 4), (31, 4)] {
         header[at] = value;
     }
     Transaction { from, value: Wei(0), call: Call::Register { header, layers_root: LayersRoot::default() } }

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use narrows_bisection::{Account, BlockTime, Call, ClaimId, Event, JobId, Parameters, Posted, Wei};
-use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree, keccak};
+use narrows_commitment::{Digest, TensorRoot, TensorTree, TraceRoot, Tree, keccak};
 use narrows_contracts::{Chain, ChainError, EmbeddedChain, Receipt, Transaction};
 use narrows_program::{
     Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
@@ -78,7 +78,7 @@ pub fn program() -> Program {
 
 /// The trace tree of the honest run: both layers have the same output.
 pub fn trace() -> Tree {
-    Tree::new(vec![Tree::of_bytes(&OUTPUT).root(); 2])
+    Tree::new(vec![TensorTree::of_bytes(&OUTPUT).root(); 2])
 }
 
 /// A number as an ABI word.
@@ -178,7 +178,7 @@ impl World {
             address(self.chain.game()),
             address(REQUESTER),
             self.program.root().0.0,
-            Tree::of_bytes(&INPUT).root().0,
+            TensorTree::of_bytes(&INPUT).root().0,
             [salt; 32],
         ]))
     }
@@ -191,7 +191,7 @@ impl World {
 
     /// What the executor claims about `job`.
     pub fn posted(&self, job: JobId) -> Posted {
-        let output_root = TensorRoot(Tree::of_bytes(&OUTPUT).root());
+        let output_root = TensorRoot(TensorTree::of_bytes(&OUTPUT).root());
         Posted { job, executor: EXECUTOR, trace_root: TraceRoot(trace().root()), output_root }
     }
 

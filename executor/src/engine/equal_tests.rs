@@ -1,7 +1,7 @@
 //! Every kernel against the portable one, bit for bit, on random products and on small networks. A case is drawn from
 //! a seed, which failures print.
 
-use narrows_commitment::{TensorRoot, Tree};
+use narrows_commitment::{TensorRoot, TensorTree};
 use narrows_program::{
     Constant, ConstantIndex, Finalise, Fold, IndexMap, Meta, Operand, Operator, Params, ProgramParts, Source,
     TensorType, Window, record,
@@ -309,7 +309,7 @@ proptest! {
             for _ in 0..2 {
                 engine.commit_in(&mut workspace, &input).expect("the input fits");
                 for (index, whole) in (0..).map(OperatorIndex).zip(&expected) {
-                    let root = exports.contains(&index).then(|| TensorRoot(Tree::of_bytes(whole).root()));
+                    let root = exports.contains(&index).then(|| TensorRoot(TensorTree::of_bytes(whole).root()));
                     prop_assert!(
                         workspace.root(index) == root,
                         "{} with seed {}, operator {}",

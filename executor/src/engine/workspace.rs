@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use narrows_commitment::{TensorRoot, Tree};
+use narrows_commitment::{TensorRoot, TensorTree};
 use narrows_program::OperatorIndex;
 
 use super::arch::Lines;
@@ -300,7 +300,7 @@ impl Engine {
             let done = match index.checked_sub(1).filter(|before| commit && hashed[*before]) {
                 None => run(),
                 Some(before) => {
-                    let (done, root) = rayon::join(run, || Tree::root_of_bytes(output(before)));
+                    let (done, root) = rayon::join(run, || TensorTree::root_of_bytes(output(before)));
                     roots[before] = Some(TensorRoot(root));
                     done
                 }
@@ -311,7 +311,7 @@ impl Engine {
         }
         let last = bytes.len() - 1;
         if commit && hashed[last] {
-            roots[last] = Some(TensorRoot(Tree::root_of_bytes(&slots[slot[last]][..bytes[last]])));
+            roots[last] = Some(TensorRoot(TensorTree::root_of_bytes(&slots[slot[last]][..bytes[last]])));
         }
         Ok(())
     }

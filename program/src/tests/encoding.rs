@@ -1,6 +1,6 @@
 //! Files and digests: what is written, what is read back, and what is not.
 
-use narrows_commitment::{Digest, Tree, keccak};
+use narrows_commitment::{Digest, TensorTree, keccak};
 
 use super::*;
 
@@ -168,7 +168,7 @@ fn attack_36_a_reference_is_written_in_one_way_only() {
 
 #[test]
 fn other_versions_are_refused() {
-    for version in [0, 1, 2, 4] {
+    for version in [0, 1, 2, 3, 5] {
         assert_eq!(refusal(|b| b[7] = version), LoadError::Decode(DecodeError::Field("version")));
     }
 }
@@ -251,7 +251,7 @@ fn the_digests_are_those_of_the_specification() {
     assert_eq!(program.operators_tree(LayerIndex(1)).root(), four);
     assert_eq!(program.layers_root().0, tree(&layers));
     let meta = serde_json::to_vec(&Meta::default()).expect("json");
-    let header = [be(&[3, 3, 7]), vec![1, 1, 4, 0], be(&[3, 3, 0, 21]), keccak(&meta).0.to_vec()].concat();
+    let header = [be(&[4, 3, 7]), vec![1, 1, 4, 0], be(&[3, 3, 0, 21]), keccak(&meta).0.to_vec()].concat();
     assert_eq!(program.header_bytes().to_vec(), header);
     assert_eq!(program.root().0, hash(&[&[5], &header, &tree(&layers).0]));
     // The file joins the same bytes.
@@ -267,7 +267,7 @@ fn the_digests_are_those_of_the_specification() {
 fn a_constants_tree_is_the_one_its_root_names() {
     let program = Program::new(small()).expect("legal");
     for index in [ConstantIndex(0), ConstantIndex(1)] {
-        let tree: Tree = program.constant_tree(index);
+        let tree: TensorTree = program.constant_tree(index);
         assert_eq!(tree.root(), program.constant_root(index).0);
     }
     assert_ne!(program.constant_root(ConstantIndex(0)), program.constant_root(ConstantIndex(1)));

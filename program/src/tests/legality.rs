@@ -224,12 +224,12 @@ fn attack_29_a_step_opens_few_enough_bytes_to_fit_a_transaction() {
         (parts.operators, parts.groups) = (vec![wide, dot], vec![1, 1]);
         Program::new(parts).map(|_| ()).map_err(|error| error.rule)
     };
-    // Each term in a tile of its own: 82 (132 + 32 * 16) + 32 * 128 = 56,904 bytes an operand, together at most 114,688.
+    // Each term in a tile of its own: 78 (132 + 32 * 17) + 32 * 128 = 56,824 bytes an operand, together at most 114,688.
     let far = |terms, split| dot(10_000_000, terms, split);
-    assert_eq!(far(82, 82), Ok(()));
-    assert_eq!(far(83, 83), Err(Rule::Witness));
-    assert_eq!(far(192, 82), Ok(()), "in segments");
-    assert_eq!(far(192, 83), Err(Rule::Witness));
+    assert_eq!(far(78, 78), Ok(()));
+    assert_eq!(far(79, 79), Err(Rule::Witness));
+    assert_eq!(far(192, 78), Ok(()), "in segments");
+    assert_eq!(far(192, 79), Err(Rule::Witness));
     // Tiles next to one another take few nodes.
     assert_eq!(dot(1, 1 << 14, 1 << 14), Ok(()), "130 tiles of each");
 }

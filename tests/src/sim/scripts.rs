@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use narrows_bisection::game::ids;
 use narrows_bisection::{Account, Block, BlockTime, Call, ClaimStatus, Event, JobId, Posted, Wei};
-use narrows_commitment::{Digest, ProgramRoot, TensorRoot, TraceRoot, Tree, keccak};
+use narrows_commitment::{Digest, ProgramRoot, TensorRoot, TensorTree, TraceRoot, keccak};
 use narrows_contracts::Transaction;
 use narrows_program::Program;
 
@@ -136,7 +136,7 @@ impl Scripts {
         let Some(job) = game.jobs().find(|(_, job)| job.program == program.root()).map(|(id, _)| id) else {
             return;
         };
-        let output_root = TensorRoot(Tree::of_bytes(trace.output()).root());
+        let output_root = TensorRoot(TensorTree::of_bytes(trace.output()).root());
         let posted = Posted { job, executor: SQUATTER, trace_root: trace.root(), output_root };
         let commitment = ids::claim_commitment(salt, &posted);
         let claim = game.claim_id(&posted);
@@ -272,7 +272,7 @@ fn salt(revealed: &Revealed) -> Digest {
 }
 
 fn posted(revealed: &Revealed) -> Posted {
-    let output_root = TensorRoot(Tree::of_bytes(&revealed.2).root());
+    let output_root = TensorRoot(TensorTree::of_bytes(&revealed.2).root());
     Posted { job: revealed.0, executor: COPYCAT, trace_root: TraceRoot(revealed.1), output_root }
 }
 

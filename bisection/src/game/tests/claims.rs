@@ -167,8 +167,8 @@ fn headers_are_held_to_their_ranges() {
     assert!(!refused(0, &[]));
     // Version, operators, layers (two operators have one or two), types, reveal bits, depth, elements, work.
     for (at, bytes) in [
-        (0, vec![0, 0, 0, 2]),
-        (0, vec![0, 0, 0, 4]),
+        (0, vec![0, 0, 0, 3]),
+        (0, vec![0, 0, 0, 5]),
         (4, vec![0; 4]),
         (4, vec![0, 0, 0, 3]),
         (8, vec![0; 4]),

@@ -217,7 +217,8 @@ fn leaves(world: &World) -> Vec<Digest> {
 fn stand_on(world: &mut World, number: u64, phase: Phase, leaves: &[Digest]) {
     let id = world.match_id(number);
     let this = world.game.matches.get_mut(&id).expect("opened");
-    (this.state.phase, this.state.node) = (phase, narrows_commitment::fold_up(leaves).expect("four"));
+    let four = leaves.try_into().expect("four");
+    (this.state.phase, this.state.node) = (phase, narrows_commitment::quad(four));
 }
 
 #[test]
@@ -252,7 +253,7 @@ fn attack_05_a_tile_beyond_the_tensor_is_none() {
     let mut call = world.name(number, 0, 1, 0);
     let Call::Name { tile, slot, siblings, .. } = &mut call else { unreachable!() };
     (*tile, *slot) = (vec![0; 128], 3);
-    *siblings = vec![beyond[2], narrows_commitment::inner(&beyond[0], &beyond[1])];
+    *siblings = beyond[..3].to_vec();
     assert_eq!(world.send(CHALLENGER, NOTHING, &call), Err(Refusal::WrongIndex));
     // And a padding leaf where a tile belongs: the tiles before it hash up, but are not all.
     let mut short = leaves(&world);

@@ -7,7 +7,7 @@ mod money;
 mod rewards;
 
 use k256::ecdsa::SigningKey;
-use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree};
+use narrows_commitment::{Digest, TensorRoot, TensorTree, TraceRoot};
 use narrows_program::{
     Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, LayerIndex, Meta, Operand, Operator,
     OperatorIndex, Params, Program, ProgramParts, Source, TensorType, Window, record,
@@ -412,7 +412,7 @@ impl World {
 }
 
 fn posted(job: JobId, executor: Account, trace: &Trace) -> Posted {
-    let output_root = TensorRoot(Tree::of_bytes(trace.output()).root());
+    let output_root = TensorRoot(TensorTree::of_bytes(trace.output()).root());
     let TraceRoot(root) = trace.root();
     Posted { job, executor, trace_root: TraceRoot(root), output_root }
 }

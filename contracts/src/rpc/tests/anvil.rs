@@ -10,7 +10,7 @@ use narrows_bisection::{
     Account, Block, BlockTime, Call, ClaimId, ClaimStatus, Event, Game, JobId, Parameters, Posted, Refusal,
     Wei,
 };
-use narrows_commitment::{Digest, TensorRoot, TraceRoot, Tree};
+use narrows_commitment::{Digest, TensorRoot, TensorTree, TraceRoot, Tree};
 use narrows_program::{
     Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
     Program, ProgramParts, Source, TensorType, Window, record,
@@ -213,12 +213,12 @@ impl World {
 
     /// Commits to a claim, and posts it a second later.
     fn claim(&mut self, job: JobId) -> (ClaimId, Posted) {
-        let trace = Tree::new(vec![Tree::of_bytes(&OUTPUT).root(); 2]);
+        let trace = Tree::new(vec![TensorTree::of_bytes(&OUTPUT).root(); 2]);
         let posted = Posted {
             job,
             executor: account(1),
             trace_root: TraceRoot(trace.root()),
-            output_root: TensorRoot(Tree::of_bytes(&OUTPUT).root()),
+            output_root: TensorRoot(TensorTree::of_bytes(&OUTPUT).root()),
         };
         let salt = Digest([5; 32]);
         let commitment = ids::claim_commitment(salt, &posted);
