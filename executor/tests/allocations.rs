@@ -113,6 +113,13 @@ fn weights_are_copied_at_their_first_use_and_a_further_run_allocates_nothing() {
                 // The portable ways gather rows into memory of their own.
                 if kernel != Kernel::Portable {
                     assert_eq!((calls, bytes), (0, 0), "{}: a run after the first", kernel.name());
+                    // To commit takes a task of some words for each export.
+                    engine.commit_in(&mut workspace, &input).expect("the input fits");
+                    let (again, calls, bytes) = counted(|| engine.commit_in(&mut workspace, &input));
+                    again.expect("the input fits");
+                    let exports = program.layers().iter().flat_map(Layer::exported).count();
+                    println!("{}: {exports} exports, {calls} allocations, {bytes} bytes", kernel.name());
+                    assert!(calls <= exports && bytes <= 64 * exports, "{exports}: {calls}, {bytes}");
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The memory of a run: kept outputs, an arena for the others, and scratch.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use narrows_commitment::{TensorRoot, TensorTree};
@@ -10,6 +10,9 @@ use super::arch::Lines;
 use super::gemm::{Packing, Weights};
 use super::plan::{Place, Plan, Way};
 use super::{Engine, RunError, zeroed};
+
+/// For how many operators an output's room waits to be hashed before another output may take it.
+const HASHED_BESIDE: usize = 4;
 
 /// What products copy and pack while they run.
 #[derive(Debug)]
@@ -76,8 +79,8 @@ impl Pool {
 /// Outputs that are not kept share room with others that are not needed at the same time.
 #[derive(Debug)]
 pub struct Workspace {
-    /// Rooms for outputs.
-    slots: Vec<Vec<u8>>,
+    /// Rooms for outputs, each shared with the task that hashes what it holds.
+    slots: Vec<Arc<Vec<u8>>>,
     /// Which room each operator writes.
     slot: Vec<usize>,
     kept: Vec<bool>,
@@ -85,7 +88,9 @@ pub struct Workspace {
     bytes: Vec<usize>,
     /// Whose roots a run that commits takes, and the last such run's roots.
     hashed: Vec<bool>,
-    roots: Vec<Option<TensorRoot>>,
+    roots: Vec<OnceLock<TensorRoot>>,
+    /// What stands in a room's place while it is written.
+    nothing: Arc<Vec<u8>>,
     scratch: Scratch,
 }
 
@@ -94,7 +99,7 @@ pub struct Workspace {
 enum Purpose {
     /// Those that are asked for, until the next run.
     Keep,
-    /// Those that are asked for, until they are hashed beside the next operator.
+    /// Those that are asked for, until they are hashed beside the next operators.
     Commit,
 }
 
@@ -144,8 +149,12 @@ impl Workspace {
                 rooms.push((need, index));
                 continue;
             }
-            // What is hashed is read once more, beside the next operator.
-            let until = if hashed[index] { last_reader[index].max(index + 1) } else { last_reader[index] };
+            // What is hashed is read once more, beside the next operators.
+            let until = if hashed[index] {
+                last_reader[index].max(index + HASHED_BESIDE)
+            } else {
+                last_reader[index]
+            };
             // Of the rooms whose output nobody reads from here on, the one that has to grow or waste least.
             let free = shared.iter_mut().filter(|(_, until)| *until < index);
             let best = free.min_by_key(|(room, _)| (need.saturating_sub(rooms[*room].0), rooms[*room].0));
@@ -163,16 +172,18 @@ impl Workspace {
             rooms[room].0 = rooms[room].0.max(need);
             slot.push(room);
         }
-        let slots = rooms.iter().map(|(size, first)| zeroed(OperatorIndex(*first as u32), *size));
+        let slots =
+            rooms.iter().map(|(size, first)| zeroed(OperatorIndex(*first as u32), *size).map(Arc::new));
         let slots = slots.collect::<Result<_, _>>()?;
-        let roots = vec![None; count];
-        Ok(Self { slots, slot, kept, bytes, hashed, roots, scratch: Scratch::new(plan)? })
+        let roots = vec![OnceLock::new(); count];
+        let (nothing, scratch) = (Arc::default(), Scratch::new(plan)?);
+        Ok(Self { slots, slot, kept, bytes, hashed, roots, nothing, scratch })
     }
 
     /// The root of the output of an operator whose output is hashed, as the last run that committed found it.
     #[must_use]
     pub fn root(&self, operator: OperatorIndex) -> Option<TensorRoot> {
-        self.roots.get(operator.0 as usize).copied().flatten()
+        self.roots.get(operator.0 as usize)?.get().copied()
     }
 
     /// The canonical output bytes of a kept operator, as the last run left them; `None` for an operator that is not kept.
@@ -195,11 +206,37 @@ impl Workspace {
         self.kept.iter().enumerate().filter(|(_, kept)| **kept).map(|(index, _)| OperatorIndex(index as u32))
     }
 
+    /// What a run writes, and where it leaves the roots of those outputs that are hashed: none yet.
+    fn parts(&mut self) -> (Rooms<'_>, &[OnceLock<TensorRoot>], &[bool]) {
+        let Self { slots, slot, bytes, hashed, roots, nothing, scratch, .. } = self;
+        roots.fill(OnceLock::new());
+        (Rooms { slots, slot, bytes, nothing, scratch }, roots, hashed)
+    }
+
     /// Bytes of all rooms for outputs.
     #[must_use]
     pub fn output_bytes(&self) -> usize {
-        self.slots.iter().map(Vec::len).sum()
+        self.slots.iter().map(|room| room.len()).sum()
     }
+}
+
+/// What of a workspace the operators of a run write.
+struct Rooms<'a> {
+    slots: &'a mut [Arc<Vec<u8>>],
+    slot: &'a [usize],
+    bytes: &'a [usize],
+    nothing: &'a Arc<Vec<u8>>,
+    scratch: &'a mut Scratch,
+}
+
+/// The room, once nobody hashes what it holds any more; until then this thread hashes, too.
+fn free(room: &mut Arc<Vec<u8>>) -> &mut Vec<u8> {
+    while Arc::get_mut(room).is_none() {
+        if rayon::yield_now() != Some(rayon::Yield::Executed) {
+            std::thread::yield_now();
+        }
+    }
+    Arc::get_mut(room).expect("nobody else holds it")
 }
 
 impl Engine {
@@ -238,12 +275,12 @@ impl Engine {
     pub fn run_in(&self, workspace: &mut Workspace, input: &[u8]) -> Result<(), RunError> {
         self.check(input)?;
         // From inside the pool, an operator's tasks start without waking anybody for each.
-        rayon::scope(|_| self.run_layers(workspace, input, false, |_| {}))
+        rayon::scope(|_| self.run_layers(workspace.parts().0, input, |_, _, _| {}))
     }
 
     /// As [`Engine::run_in`], and takes the roots of the outputs that `workspace` was made to hash
-    /// ([`Engine::committing`]): each beside the next operator, while the output is in cache and where threads would wait
-    /// for the operator's last task.
+    /// ([`Engine::committing`]): each beside the next operators, while the output is in cache and where threads would wait
+    /// for an operator's last task.
     ///
     /// # Errors
     /// As [`Engine::run_in`].
@@ -252,7 +289,17 @@ impl Engine {
     /// As [`Engine::run_in`].
     pub fn commit_in(&self, workspace: &mut Workspace, input: &[u8]) -> Result<(), RunError> {
         self.check(input)?;
-        rayon::scope(|_| self.run_layers(workspace, input, true, |_| {}))
+        let (rooms, roots, hashed) = workspace.parts();
+        rayon::scope(|scope| {
+            self.run_layers(rooms, input, |index, output, room| {
+                if hashed[index] {
+                    let (room, root) = (Arc::clone(room), &roots[index]);
+                    scope.spawn(move |_| {
+                        let _ = root.set(TensorRoot(TensorTree::root_of_bytes(&room[..output])));
+                    });
+                }
+            })
+        })
     }
 
     /// As [`Engine::run_in`], and says what each operator took.
@@ -267,7 +314,7 @@ impl Engine {
         let mut timings = Vec::with_capacity(self.plan.operators.len());
         rayon::scope(|_| {
             let mut begin = Instant::now();
-            self.run_layers(workspace, input, false, |index| {
+            self.run_layers(workspace.parts().0, input, |index, _, _| {
                 let way = match self.plan.operators[index].way {
                     Way::Gemm(_) => "gemm",
                     Way::Rows { .. } => "rows",
@@ -283,35 +330,21 @@ impl Engine {
 
     fn run_layers(
         &self,
-        workspace: &mut Workspace,
+        rooms: Rooms<'_>,
         input: &[u8],
-        commit: bool,
-        mut after: impl FnMut(usize),
+        mut after: impl FnMut(usize, usize, &Arc<Vec<u8>>),
     ) -> Result<(), RunError> {
-        let Workspace { slots, slot, bytes, hashed, roots, scratch, .. } = workspace;
-        roots.fill(None);
+        let Rooms { slots, slot, bytes, nothing, scratch } = rooms;
         assert_eq!(bytes.len(), self.plan.operators.len(), "a workspace of this engine");
         for (index, operator) in self.plan.operators.iter().enumerate() {
             assert_eq!(bytes[index], operator.output_bytes(), "a workspace of this engine");
-            let mut room = std::mem::take(&mut slots[slot[index]]);
+            let mut room = std::mem::replace(&mut slots[slot[index]], Arc::clone(nothing));
             let output = |earlier: usize| &slots[slot[earlier]][..bytes[earlier]];
             let operands = self.operands(operator, input, output, |_| true);
-            let run = || self.evaluate(index, operands, &mut room[..bytes[index]], scratch);
-            let done = match index.checked_sub(1).filter(|before| commit && hashed[*before]) {
-                None => run(),
-                Some(before) => {
-                    let (done, root) = rayon::join(run, || TensorTree::root_of_bytes(output(before)));
-                    roots[before] = Some(TensorRoot(root));
-                    done
-                }
-            };
+            let done = self.evaluate(index, operands, &mut free(&mut room)[..bytes[index]], scratch);
             slots[slot[index]] = room;
             done?;
-            after(index);
-        }
-        let last = bytes.len() - 1;
-        if commit && hashed[last] {
-            roots[last] = Some(TensorRoot(TensorTree::root_of_bytes(&slots[slot[last]][..bytes[last]])));
+            after(index, bytes[index], &slots[slot[index]]);
         }
         Ok(())
     }
