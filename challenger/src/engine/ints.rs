@@ -80,6 +80,26 @@ pub(crate) fn digits(tensor: Ints<1>, cut: &Digits, carrier: Carrier) -> Vec<Ten
     out
 }
 
+/// The digits of [`digits`] with their weights, all but the first negative: the first less the others is the integer.
+///
+/// A weight is a power of two, so products with these digits are as exact in floats as with the digits themselves.
+pub(crate) fn weighed_digits(tensor: Ints<1>, cut: &Digits, carrier: Carrier) -> Vec<Tensor<1>> {
+    if cut.count == 1 {
+        return vec![tensor.cast(carrier.dtype())];
+    }
+    let mut rest = wide(tensor);
+    let mut out = Vec::with_capacity(cut.count);
+    for i in 1..cut.count {
+        // What is left is a multiple of the digit's weight.
+        let half = cut.weight(i) / 2;
+        let low = rest.clone().add_scalar(half).bitwise_and_scalar(2 * half - 1).sub_scalar(half);
+        rest = if i == 1 { low.clone() - rest } else { rest - low.clone() };
+        out.push(low.cast(carrier.dtype()));
+    }
+    out.push(rest.cast(carrier.dtype()));
+    out
+}
+
 /// The greatest value along the middle axis, by pairs; the type must hold the difference of any two.
 pub(crate) fn greatest(mut tensor: Ints<3>) -> Ints<3> {
     loop {

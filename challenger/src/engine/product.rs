@@ -13,7 +13,7 @@ use super::EngineError;
 use super::chunk;
 use super::exact::Scheme;
 use super::gather::{Gather, Reads};
-use super::ints::{Ints, digits};
+use super::ints::{Ints, digits, weighed_digits};
 use super::number::{Number, plus};
 use super::region::Region;
 
@@ -205,12 +205,9 @@ impl Matrix {
             }
         };
         let scheme = &self.scheme;
-        let lefts = self.a.matrices(a, |a| digits(a, &scheme.a, scheme.carrier)).into_iter();
-        // All but the first are taken negative and subtracted, which is faster than adding them ([`plus`]).
-        let products = lefts.enumerate().map(|(i, left)| {
-            let products = self.columns_summed(self.chunked(left, &parts));
-            if i == 0 { products } else { products.mul_scalar(-scheme.a.weight(i)) }
-        });
+        // All but the first are negative and subtracted, which is faster than adding them ([`plus`]).
+        let lefts = self.a.matrices(a, |a| weighed_digits(a, &scheme.a, scheme.carrier)).into_iter();
+        let products = lefts.map(|left| self.columns_summed(self.chunked(left, &parts)));
         let sum = products.reduce(|x, y| x - y).expect("a number has a digit");
         in_order(sum, &self.region, &self.order)
     }

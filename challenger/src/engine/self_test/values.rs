@@ -8,7 +8,7 @@ use super::{Subject, same};
 use crate::engine::block::first_greatest;
 use crate::engine::elements::Elements;
 use crate::engine::exact::{Carrier, Digits};
-use crate::engine::ints::{Ints, axis, digits, greatest, ints, stored, stored_type, wide};
+use crate::engine::ints::{Ints, axis, digits, greatest, ints, stored, stored_type, weighed_digits, wide};
 
 /// Every 16-bit value, and 32-bit values at every edge of a digit, are the sums of their digits, however many those are.
 pub(super) fn splits(subject: &Subject) -> Result<(), String> {
@@ -52,7 +52,18 @@ fn split(subject: &Subject, dtype: DType, bytes: &[u8], values: &[i64], cut: &Di
         Ok::<_, String>(sum + digit.mul_scalar(cut.weight(i)))
     })?;
     let expected: Vec<_> = values.iter().map(|v| i128::from(*v)).collect();
-    same(&format!("{} digits of {dtype:?}", cut.count), sum, &expected)
+    same(&format!("{} digits of {dtype:?}", cut.count), sum, &expected)?;
+    let parts = weighed_digits(stored(dtype, bytes, device), cut, subject.carrier).into_iter().enumerate();
+    let sum = parts.map(|(i, digit)| {
+        let (digit, weight) = (digit.cast(IntDType::I64), if cut.count == 1 { 1 } else { cut.weight(i) });
+        let held = digit.clone().clamp(-most * weight, most * weight);
+        let rest = digit.clone().bitwise_and_scalar(weight - 1);
+        let wrong = ((digit.clone() - held).abs() + rest).sum();
+        same(&format!("digit {i} of {dtype:?} with its weight"), wrong, &[0])?;
+        Ok::<_, String>(digit)
+    });
+    let sum = sum.reduce(|first, digit| Ok(first? - digit?)).expect("a number has a digit")?;
+    same(&format!("{} digits of {dtype:?} with their weights", cut.count), sum, &expected)
 }
 
 /// Between floats and integers, up to the last exact one.
