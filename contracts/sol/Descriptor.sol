@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
 
 /// @title Operator bytes, read field by field where they lie in the calldata (SPEC 4.2).
@@ -154,7 +155,7 @@ library Descriptor {
     /// Tiles of the output.
     function outputTiles(bytes calldata d) internal pure returns (uint256) {
         unchecked {
-            return Tree.tileCount(elements(d) * elementBytes(d));
+            return Tensor.tileCount(elements(d) * elementBytes(d));
         }
     }
 

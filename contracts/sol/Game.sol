@@ -10,6 +10,7 @@ import {IRegistry} from "./IRegistry.sol";
 import {Layer} from "./Layer.sol";
 import {Match} from "./Match.sol";
 import {MatchWord, MatchWords, Phase} from "./MatchWord.sol";
+import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
 
 /// @title Matches (PROTOCOL 4): a challenger narrows a claim down to one element, and the referee recomputes it.
@@ -192,9 +193,9 @@ contract Game is Match {
     function revealTiles(bytes32 claimId, uint64 number, Footing calldata footing, bytes calldata tiles) external {
         Move memory move = _find(claimId, number);
         MatchWord word = MatchWord.wrap(footing.word);
-        uint256 most = word.realTiles() * Tree.TILE_BYTES;
-        if (tiles.length == 0 || tiles.length % Tree.TILE_BYTES != 0 || tiles.length > most) revert WrongCount();
-        _begin(move, footing.word, Tree.ofBytes(tiles, word.remaining()), footing.rest, 1 << Phase.DATA_E);
+        uint256 most = word.realTiles() * Tensor.TILE_BYTES;
+        if (tiles.length == 0 || tiles.length % Tensor.TILE_BYTES != 0 || tiles.length > most) revert WrongCount();
+        _begin(move, footing.word, Tensor.ofBytes(tiles, word.remaining()), footing.rest, 1 << Phase.DATA_E);
         if (tiles.length != most) revert WrongLength();
         MatchWord next = _turn(move, word.turned().answered());
         emit TilesRevealed(move.matchId, MatchWord.unwrap(next), tiles);
@@ -240,7 +241,7 @@ contract Game is Match {
         witness;
         Move memory move = _find(_claimId(posted), number);
         _checkPath(siblings);
-        bytes32 node = Tree.climbTile(slot, tile, siblings);
+        bytes32 node = Tensor.climbTile(slot, tile, siblings);
         bytes32 context = _context(operator.operatorLeaf(), list, footing.rest);
         _beginLive(move, footing.word, node, context, 1 << Phase.DATA_E | 1 << Phase.NAME | 1 << Phase.READY);
         bytes32[4] memory answer = _ask(move, _inputOf(posted, operator), 0);

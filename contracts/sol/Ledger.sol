@@ -5,6 +5,7 @@ import {ClaimWord, ClaimWords} from "./ClaimWord.sol";
 import {Descriptor} from "./Descriptor.sol";
 import {IRegistry} from "./IRegistry.sol";
 import {Rules} from "./Rules.sol";
+import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
 
 /// @title Jobs, claims and money (PROTOCOL 3 and 4.8); the matches are in Game.sol.
@@ -323,6 +324,6 @@ abstract contract Ledger is Rules {
     }
 
     function _rootOf(bytes calldata data) private pure returns (bytes32) {
-        return Tree.ofBytes(data, Tree.tensorDepth(Tree.tileCount(data.length)));
+        return Tensor.ofBytes(data, Tensor.depthOf(Tensor.tileCount(data.length)));
     }
 }

@@ -4,6 +4,7 @@ pragma solidity ^0.8.30;
 import {Descriptor} from "./Descriptor.sol";
 import {Exports} from "./Exports.sol";
 import {IGame} from "./IGame.sol";
+import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
 
 /// The roots that a step is judged under.
@@ -105,7 +106,7 @@ library Opening {
     function open(Scene memory scene, Operand memory operand, uint256 place) internal pure returns (Tiles memory) {
         (bytes calldata indices, bytes calldata data, bytes32[] calldata proof, bytes32[] calldata path) = _at(place);
         _count(indices, data);
-        (bool ok, bytes32 root) = Tree.rootOfMany(operand.depth, indices, data, proof);
+        (bool ok, bytes32 root) = Tensor.rootOfMany(operand.depth, indices, data, proof);
         if (!ok || !_committed(scene, operand, root, path)) revert IGame.BadOpening();
         return _tiles(indices, data, operand.size);
     }
@@ -118,7 +119,7 @@ library Opening {
     {
         (bytes calldata indices, bytes calldata data, bytes32[] calldata proof, bytes32[] calldata path) = _at(place);
         _count(indices, data);
-        (bool ok, uint256 level, uint256 index, bytes32 node) = Tree.nodeOfMany(indices, data, proof);
+        (bool ok, uint256 level, uint256 index, bytes32 node) = Tensor.nodeOfMany(indices, data, proof);
         if (!ok || path.length != 0) revert IGame.BadOpening();
         _note(tops, which, level, index, node);
         return _tiles(indices, data, size);
@@ -184,7 +185,7 @@ library Opening {
     function _count(bytes calldata indices, bytes calldata data) private pure {
         unchecked {
             // Of no bytes, nothing is below the limit.
-            if (data.length != indices.length << 5 || data.length - 1 >= MAX_TILES * Tree.TILE_BYTES) {
+            if (data.length != indices.length << 5 || data.length - 1 >= MAX_TILES * Tensor.TILE_BYTES) {
                 revert IGame.WrongCount();
             }
         }
@@ -217,13 +218,13 @@ library Opening {
         // stays within the calldata, or counts tiles.
         unchecked {
             uint256 first = element * tiles.size;
-            uint256 index = first / Tree.TILE_BYTES;
+            uint256 index = first / Tensor.TILE_BYTES;
             uint256 slot = _find(tiles, index);
-            first %= Tree.TILE_BYTES;
-            pointer = tiles.tiles + slot * Tree.TILE_BYTES + first;
-            available = Tree.TILE_BYTES - first;
+            first %= Tensor.TILE_BYTES;
+            pointer = tiles.tiles + slot * Tensor.TILE_BYTES + first;
+            available = Tensor.TILE_BYTES - first;
             // Indices increase: that of the last tile that is needed tells whether all up to it are there.
-            uint256 more = available < span ? (span - available - 1) / Tree.TILE_BYTES + 1 : 0;
+            uint256 more = available < span ? (span - available - 1) / Tensor.TILE_BYTES + 1 : 0;
             if (more >= tiles.count - slot) more = tiles.count - slot - 1;
             if (_indexAt(tiles, slot + more) != index + more) {
                 uint256 next;
@@ -231,7 +232,7 @@ library Opening {
                 more = next;
             }
             slot += more;
-            available += more * Tree.TILE_BYTES;
+            available += more * Tensor.TILE_BYTES;
             tiles.cursor = slot;
         }
     }

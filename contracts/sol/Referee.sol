@@ -12,6 +12,7 @@ import {Scene} from "./Opening.sol";
 import {Opening} from "./Opening.sol";
 import {Signature} from "./Signature.sol";
 import {Step} from "./Step.sol";
+import {Tensor} from "./Tensor.sol";
 import {Tree} from "./Tree.sol";
 
 /// @title Judges what a call of the game shows (PROTOCOL 4.2–4.8).
@@ -60,8 +61,8 @@ contract Referee is IReferee {
         bytes calldata witness
     ) external pure returns (uint8, uint256 e, int256 value, bytes32) {
         MatchWord word = MatchWord.wrap(footing.word);
-        if (tile.length != Tree.TILE_BYTES) revert IGame.WrongLength();
-        if (siblings.length != Tree.tileSiblings(word.remaining())) revert IGame.WrongCount();
+        if (tile.length != Tensor.TILE_BYTES) revert IGame.WrongLength();
+        if (siblings.length != Tensor.tileSiblings(word.remaining())) revert IGame.WrongCount();
         if (slot >= word.realTiles()) revert IGame.WrongIndex();
         e = _elementAt(operator, (word.position() << word.remaining()) + slot, element);
         value = _read(tile, element, operator.elementBytes());
@@ -155,13 +156,13 @@ contract Referee is IReferee {
     ) external pure {
         Context memory context = _context();
         if (keccak256(abi.encode(point)) != context.given) revert IGame.WrongStatement();
-        uint256 below = Tree.tileSiblings(point.depth);
-        uint256 perTile = Tree.TILE_BYTES / point.elementBytes;
-        if (tile.length != Tree.TILE_BYTES || path.length != below + depth) revert IGame.BadOpening();
+        uint256 below = Tensor.tileSiblings(point.depth);
+        uint256 perTile = Tensor.TILE_BYTES / point.elementBytes;
+        if (tile.length != Tensor.TILE_BYTES || path.length != below + depth) revert IGame.BadOpening();
         uint256 index = point.element / perTile;
         bytes32[] calldata half = path[:below];
-        if (!Tree.leadsToTile(point.depth, index, half)) revert IGame.BadOpening();
-        bytes32 own = Tree.climbTile(index, tile, half);
+        if (!Tensor.leadsToTile(point.depth, index, half)) revert IGame.BadOpening();
+        bytes32 own = Tensor.climbTile(index, tile, half);
         half = path[below:];
         if (!Tree.leads(depth, point.operator, half)) revert IGame.BadOpening();
         own = Tree.climb(point.operator, own, half);
@@ -190,10 +191,10 @@ contract Referee is IReferee {
     /// PROTOCOL 4.6, 3: the root of the tensor that holds the tile.
     function _tensorRoot(IGame.Refutation calldata r) private pure returns (bytes32) {
         bytes calldata tile = r.tile;
-        if (tile.length != Tree.TILE_BYTES) revert IGame.WrongLength();
+        if (tile.length != Tensor.TILE_BYTES) revert IGame.WrongLength();
         if (r.tileIndex >= r.operator.outputTiles()) revert IGame.WrongIndex();
-        if (!Tree.leadsToTile(r.operator.outputDepth(), r.tileIndex, r.tilePath)) revert IGame.BadOpening();
-        return Tree.climbTile(r.tileIndex, tile, r.tilePath);
+        if (!Tensor.leadsToTile(r.operator.outputDepth(), r.tileIndex, r.tilePath)) revert IGame.BadOpening();
+        return Tensor.climbTile(r.tileIndex, tile, r.tilePath);
     }
 
     /// PROTOCOL 4.6, 4: a list is the executor's.
@@ -234,7 +235,7 @@ contract Referee is IReferee {
 
     /// The index in its tensor of element `element` of tile `tile`.
     function _elementAt(bytes calldata operator, uint256 tile, uint256 element) private pure returns (uint256) {
-        uint256 perTile = Tree.TILE_BYTES / operator.elementBytes();
+        uint256 perTile = Tensor.TILE_BYTES / operator.elementBytes();
         if (element >= perTile) revert IGame.WrongIndex();
         unchecked {
             return tile * perTile + element;
@@ -256,7 +257,7 @@ contract Referee is IReferee {
         returns (bytes32)
     {
         uint256 size = operator.elementBytes();
-        bytes32 before = keccak256(tile[:e % (Tree.TILE_BYTES / size) * size]);
+        bytes32 before = keccak256(tile[:e % (Tensor.TILE_BYTES / size) * size]);
         return keccak256(abi.encode(index, operator.outputDepth(), size, e, right, before));
     }
 

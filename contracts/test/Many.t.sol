@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Tensor} from "../sol/Tensor.sol";
 import {Tree} from "../sol/Tree.sol";
 import {Naive} from "./Naive.sol";
 import {Opened} from "./Packed.sol";
@@ -295,7 +296,7 @@ contract ManyTest is Trees {
         bytes32[] memory above = Naive.path(fours, 0);
         for (uint256 depth; depth < 6; ++depth) {
             for (uint256 way; way < 3; ++way) {
-                bytes32[] memory path = resized(Naive.tilePath(leaves, 0), Tree.tileSiblings(depth));
+                bytes32[] memory path = resized(Naive.tilePath(leaves, 0), Tensor.tileSiblings(depth));
                 // The node's own siblings, and its level's nodes in the place of leaves.
                 if (way == 1) path = resized(above, path.length);
                 if (way == 2) for (uint256 i; i < 3 && i < path.length; ++i) path[i] = fours[i + 1];

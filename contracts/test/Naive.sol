@@ -4,7 +4,7 @@ pragma solidity ^0.8.30;
 import {IGame} from "../sol/IGame.sol";
 import {Opened} from "./Packed.sol";
 
-/// SPEC 3 by its recursive definition, in memory: the twin that sol/Tree.sol is judged by. It calls nothing of it.
+/// SPEC 3 by its recursive definition, in memory: the twin that sol/Tree.sol and sol/Tensor.sol are judged by. It calls nothing of them.
 /// What is heavy is public: compiled once for all tests, and its memory is free again afterwards. A call of
 /// it is a call: it uses up a prank.
 library Naive {

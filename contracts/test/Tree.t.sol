@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Tensor} from "../sol/Tensor.sol";
 import {Tree} from "../sol/Tree.sol";
 import {Naive} from "./Naive.sol";
 import {Trees} from "./TreeCaller.sol";
@@ -24,23 +25,23 @@ contract TreeTest is Trees {
 
     /// One tile needs no tree; any other tensor has four leaves at least, and is else as deep as a list of as many.
     function test_depth_of_a_tensor() public pure {
-        same(Tree.tensorDepth(1), 0, "one tile");
-        for (uint256 n = 1; n < 300; ++n) same(Tree.tensorDepth(n), Naive.tensorDepth(n), "depth");
+        same(Tensor.depthOf(1), 0, "one tile");
+        for (uint256 n = 1; n < 300; ++n) same(Tensor.depthOf(n), Naive.tensorDepth(n), "depth");
         for (uint256 depth = 2; depth < 32; ++depth) {
-            same(Tree.tensorDepth(1 << depth), depth, "2^n");
-            same(Tree.tensorDepth((1 << depth) + 1), depth + 1, "2^n + 1");
+            same(Tensor.depthOf(1 << depth), depth, "2^n");
+            same(Tensor.depthOf((1 << depth) + 1), depth + 1, "2^n + 1");
         }
     }
 
     function test_siblings_of_a_tile() public pure {
         bytes32[] memory one = new bytes32[](1);
-        same(Tree.tileSiblings(0), 0, "none");
+        same(Tensor.tileSiblings(0), 0, "none");
         for (uint256 depth = 2; depth < 8; ++depth) {
-            same(Tree.tileSiblings(depth), Naive.tilePathTo(one, 0, depth).length, "siblings");
+            same(Tensor.tileSiblings(depth), Naive.tilePathTo(one, 0, depth).length, "siblings");
         }
-        same(Tree.tileSiblings(32), 33, "the deepest");
+        same(Tensor.tileSiblings(32), 33, "the deepest");
         // Of no tensor.
-        same(Tree.tileSiblings(1), 1, "a tree of one level");
+        same(Tensor.tileSiblings(1), 1, "a tree of one level");
     }
 
     function test_fold_up_every_arity() public view {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity ^0.8.30;
 
+import {Tensor} from "../sol/Tensor.sol";
 import {Tree} from "../sol/Tree.sol";
 import {Base} from "./Base.sol";
 
@@ -31,11 +32,11 @@ contract TreeCaller {
     }
 
     function climbTile(uint256 index, bytes calldata tile, bytes32[] calldata path) external pure returns (bytes32) {
-        return Tree.climbTile(index, tile, path);
+        return Tensor.climbTile(index, tile, path);
     }
 
     function leadsToTile(uint256 depth, uint256 index, bytes32[] calldata path) external pure returns (bool) {
-        return Tree.leadsToTile(depth, index, path);
+        return Tensor.leadsToTile(depth, index, path);
     }
 
     function nodeOfMany(bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
@@ -43,7 +44,7 @@ contract TreeCaller {
         pure
         returns (bool, uint256, uint256, bytes32)
     {
-        return Tree.nodeOfMany(indices, tiles, proof);
+        return Tensor.nodeOfMany(indices, tiles, proof);
     }
 
     function rootOfMany(uint256 depth, bytes calldata indices, bytes calldata tiles, bytes32[] calldata proof)
@@ -51,11 +52,11 @@ contract TreeCaller {
         pure
         returns (bool, bytes32)
     {
-        return Tree.rootOfMany(depth, indices, tiles, proof);
+        return Tensor.rootOfMany(depth, indices, tiles, proof);
     }
 
     function ofBytes(bytes calldata data, uint256 depth) external pure returns (bytes32) {
-        return Tree.ofBytes(data, depth);
+        return Tensor.ofBytes(data, depth);
     }
 }
 
