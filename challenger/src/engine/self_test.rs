@@ -27,8 +27,9 @@ struct Subject {
 
 type Check = fn(&Subject) -> Result<(), String>;
 
-const CHECKS: [Check; 19] = [
+const CHECKS: [Check; 20] = [
     products::products,
+    products::weighed,
     products::chunks,
     products::batches,
     products::integers,

@@ -86,7 +86,7 @@ pub struct Workspace {
     kept: Vec<bool>,
     /// Bytes of each operator's output.
     bytes: Vec<usize>,
-    /// Whose roots a run that commits takes, and the last such run's roots.
+    /// Whose roots a run that commits takes, and the last run's roots.
     hashed: Vec<bool>,
     roots: Vec<OnceLock<TensorRoot>>,
     /// What stands in a room's place while it is written.
@@ -180,7 +180,8 @@ impl Workspace {
         Ok(Self { slots, slot, kept, bytes, hashed, roots, nothing, scratch })
     }
 
-    /// The root of the output of an operator whose output is hashed, as the last run that committed found it.
+    /// The root of the output of an operator whose output is hashed, if the last run committed; after one that failed, of
+    /// some of them.
     #[must_use]
     pub fn root(&self, operator: OperatorIndex) -> Option<TensorRoot> {
         self.roots.get(operator.0 as usize)?.get().copied()
@@ -339,6 +340,7 @@ impl Engine {
         for (index, operator) in self.plan.operators.iter().enumerate() {
             assert_eq!(bytes[index], operator.output_bytes(), "a workspace of this engine");
             let mut room = std::mem::replace(&mut slots[slot[index]], Arc::clone(nothing));
+            assert!(!Arc::ptr_eq(&room, nothing), "no panic cut a run in this workspace short");
             let output = |earlier: usize| &slots[slot[earlier]][..bytes[earlier]];
             let operands = self.operands(operator, input, output, |_| true);
             let done = self.evaluate(index, operands, &mut free(&mut room)[..bytes[index]], scratch);

@@ -77,6 +77,28 @@ pub(super) fn products(subject: &Subject) -> Result<(), String> {
     Ok(())
 }
 
+/// By how many bits digits with their weights are greater than digits, at most and between.
+pub(super) const fn weights(carrier: Carrier) -> &'static [u32] {
+    match carrier {
+        Carrier::F32 => &[8, 16, 24],
+        Carrier::F64 => &[8],
+    }
+}
+
+/// Sums as long as those of [`products`], of digits with their weights: as many bits, but further up.
+pub(super) fn weighed(subject: &Subject) -> Result<(), String> {
+    for &weight in weights(subject.carrier) {
+        for (kind, [m, k, n]) in [[5, 1024, 9], [96, 1024, 80], [33, 17, 31]].into_iter().enumerate() {
+            let (a, b) = operands([m, k, n], kind, greatest(subject.carrier));
+            let expected: Vec<i128> = product(&a, &b, [m, k, n]).iter().map(|sum| sum << weight).collect();
+            let a: Vec<i64> = a.iter().map(|digit| digit << weight).collect();
+            let got = floats(&a, [m, k], subject).matmul(floats(&b, [k, n], subject)).cast(IntDType::I64);
+            same(&format!("a product of digits 2^{weight} times as great"), got, &expected)?;
+        }
+    }
+    Ok(())
+}
+
 /// A chunk of a longer product, cut out of both operands.
 pub(super) fn chunks(subject: &Subject) -> Result<(), String> {
     let [m, k, n] = [6, 2048, 10];

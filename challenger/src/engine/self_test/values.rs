@@ -3,7 +3,7 @@
 use burn::tensor::IntDType;
 use narrows_program::DType;
 
-use super::products::floats;
+use super::products::{floats, weights};
 use super::{Subject, same};
 use crate::engine::block::first_greatest;
 use crate::engine::elements::Elements;
@@ -74,7 +74,13 @@ pub(super) fn casts(subject: &Subject) -> Result<(), String> {
     let length = [values.len()];
     same("floats to integers", floats(&values, length, subject).cast(IntDType::I64), &expected)?;
     let there = ints(values.to_vec(), &subject.device).cast(subject.carrier.dtype());
-    same("integers to floats", there.cast(IntDType::I64), &expected)
+    same("integers to floats", there.cast(IntDType::I64), &expected)?;
+    for &weight in weights(subject.carrier) {
+        let values = values.map(|value| value << weight);
+        let floats = floats(&values, length, subject).cast(IntDType::I64);
+        same("greater floats to integers", floats, &values.map(i128::from))?;
+    }
+    Ok(())
 }
 
 /// Sums and greatest values along the middle axis, with 64-bit extremes.
