@@ -121,9 +121,9 @@ fn attack_09_only_nodes_above_four_leaves_are_shown() {
         list: Digest::default(),
         operators: 1,
     };
-    let shown = |depth: u32, level: u32| {
+    let shown = |depth: u32, level: u32, index: u32| {
         let opened = Opened {
-            indices: vec![0],
+            indices: vec![index],
             tiles: binary.node(level, 0).0.to_vec(),
             proof: MultiProof(binary.path(0)[level as usize..].to_vec()),
             ..Opened::default()
@@ -133,12 +133,14 @@ fn attack_09_only_nodes_above_four_leaves_are_shown() {
     for level in 0..=3 {
         let top = Top { level, index: 0, node: binary.node(level, 0) };
         assert_eq!(
-            shown(3, level),
+            shown(3, level, 0),
             if level < 2 { Err(Refusal::BadOpening) } else { Ok(top) },
             "level {level}"
         );
+        // Beyond the tree, where the way up is the same.
+        assert_eq!(shown(3, level, 8 >> level), Err(Refusal::BadOpening));
         // As if it were the root of one tile.
         let alone = Top { level: 0, ..top };
-        assert_eq!(shown(0, level), if level < 3 { Err(Refusal::BadOpening) } else { Ok(alone) });
+        assert_eq!(shown(0, level, 0), if level < 3 { Err(Refusal::BadOpening) } else { Ok(alone) });
     }
 }
