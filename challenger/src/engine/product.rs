@@ -205,17 +205,26 @@ impl Matrix {
             }
         };
         let scheme = &self.scheme;
+        let [matrices, rows, terms, cols] = self.sizes;
+        let lefts = self.a.matrices(a, |a| weighed_digits(a, &scheme.a, scheme.carrier));
+        let count = lefts.len();
+        // The digits' rows one below the other, so that columns are read once for all of them.
+        let shaped: Vec<Tensor<3>> =
+            lefts.into_iter().map(|left| left.reshape([matrices, rows, terms])).collect();
+        let left = if count == 1 { only(shaped) } else { Tensor::cat(shaped, 1) };
+        let products = self.columns_summed(self.chunked(left, &parts));
+        if count == 1 {
+            return in_order(products, &self.region, &self.order);
+        }
         // All but the first are negative and subtracted, which is faster than adding them ([`plus`]).
-        let lefts = self.a.matrices(a, |a| weighed_digits(a, &scheme.a, scheme.carrier)).into_iter();
-        let products = lefts.map(|left| self.columns_summed(self.chunked(left, &parts)));
-        let sum = products.reduce(|x, y| x - y).expect("a number has a digit");
+        let digit = |i| products.clone().slice([0..matrices, i * rows..(i + 1) * rows, 0..cols]);
+        let sum = (0..count).map(digit).reduce(|x, y| x - y).expect("a number has a digit");
         in_order(sum, &self.region, &self.order)
     }
 
     /// The products of one digit of a with every digit of b, exact chunk by exact chunk.
-    fn chunked<N: Number>(&self, left: Tensor<2>, parts: &[Tensor<3>]) -> Tensor<3, N> {
-        let [matrices, rows, terms, _] = self.sizes;
-        let left = left.reshape([matrices, rows, terms]);
+    fn chunked<N: Number>(&self, left: Tensor<3>, parts: &[Tensor<3>]) -> Tensor<3, N> {
+        let [matrices, rows, terms] = left.dims();
         let partial = self.chunks.iter().zip(parts).map(|(chunk, part)| {
             let left = left.clone();
             let left =
@@ -227,7 +236,7 @@ impl Matrix {
 
     /// Adds up the columns of the digits of b, each with its weight.
     fn columns_summed<N: Number>(&self, products: Tensor<3, N>) -> Tensor<3, N> {
-        let [matrices, rows, _, cols] = self.sizes;
+        let ([matrices, rows, _], cols) = (products.dims(), self.sizes[3]);
         let count = self.scheme.b.count;
         if count == 1 {
             return products;
@@ -258,6 +267,10 @@ fn columns(
     }
     let parts = gather.matrices(b, make).into_iter();
     joined(parts.map(|digit| digit.reshape([matrices, cols, terms])).collect(), 1).swap_dims(1, 2)
+}
+
+fn only<T>(mut one: Vec<T>) -> T {
+    one.pop().expect("one")
 }
 
 fn terms_of(whole: &Tensor<3>, chunk: &Range<usize>) -> Tensor<3> {
