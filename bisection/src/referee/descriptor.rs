@@ -247,7 +247,7 @@ impl Descriptor {
     /// Where `element` of the operator at `operator` in the program stands, and what it should be.
     ///
     /// # Panics
-    /// When the element is beyond a legal tensor, or the value beyond i32: what [`super::step`] finds is not.
+    /// When the element is beyond a legal tensor, or the value beyond i32: what [`super::step()`] finds is not.
     #[must_use]
     pub fn point(&self, operator: u32, element: u64, value: i64, tile: &Tile) -> Point {
         let size = self.element_bytes();
