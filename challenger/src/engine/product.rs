@@ -2,7 +2,7 @@
 //!
 //! The axes of the output fall into those that move both operands (one matrix each), those that move a only (rows),
 //! and the rest (columns). Both operands are gathered into [matrix, row, term] and [matrix, term, column]. Each digit
-//! of a is a matrix of its own, each digit of b a block of columns: one batched float product a digit of a.
+//! of a is a block of rows, each digit of b a block of columns: one batched float product of all.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -211,8 +211,7 @@ impl Matrix {
         // The digits' rows one below the other, so that columns are read once for all of them.
         let shaped: Vec<Tensor<3>> =
             lefts.into_iter().map(|left| left.reshape([matrices, rows, terms])).collect();
-        let left = if count == 1 { only(shaped) } else { Tensor::cat(shaped, 1) };
-        let products = self.columns_summed(self.chunked(left, &parts));
+        let products = self.columns_summed(self.chunked(joined(shaped, 1), &parts));
         if count == 1 {
             return in_order(products, &self.region, &self.order);
         }
@@ -222,7 +221,7 @@ impl Matrix {
         in_order(sum, &self.region, &self.order)
     }
 
-    /// The products of one digit of a with every digit of b, exact chunk by exact chunk.
+    /// The products of every digit of a with every digit of b, exact chunk by exact chunk.
     fn chunked<N: Number>(&self, left: Tensor<3>, parts: &[Tensor<3>]) -> Tensor<3, N> {
         let [matrices, rows, terms] = left.dims();
         let partial = self.chunks.iter().zip(parts).map(|(chunk, part)| {
@@ -257,9 +256,6 @@ fn columns(
     [matrices, _, terms, cols]: [usize; 4],
 ) -> Tensor<3> {
     let make = |b| digits(b, &scheme.b, scheme.carrier);
-    let joined = |mut parts: Vec<Tensor<3>>, axis: usize| {
-        if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, axis) }
-    };
     // Columns that are neighbours in memory are so in the matrix, too.
     if gather.stack_run() == cols {
         let parts = gather.stacks(b, make).into_iter();
@@ -269,8 +265,9 @@ fn columns(
     joined(parts.map(|digit| digit.reshape([matrices, cols, terms])).collect(), 1).swap_dims(1, 2)
 }
 
-fn only<T>(mut one: Vec<T>) -> T {
-    one.pop().expect("one")
+/// The parts side by side along an axis; a part alone is not copied.
+fn joined(mut parts: Vec<Tensor<3>>, axis: usize) -> Tensor<3> {
+    if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, axis) }
 }
 
 fn terms_of(whole: &Tensor<3>, chunk: &Range<usize>) -> Tensor<3> {
