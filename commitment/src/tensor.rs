@@ -152,11 +152,10 @@ impl TensorTree {
     /// The 2^`bits` descendants of node `index` at `level`, `bits` levels below it, left to right.
     ///
     /// # Panics
-    /// As [`TensorTree::node`].
+    /// When `level` is above the root, or the descendants below level 2: leaves are shown with their tiles.
     #[must_use]
     pub fn descendants(&self, level: u32, index: u64, bits: u32) -> Vec<Digest> {
-        let first = index << bits;
-        (first..first + (1 << bits)).map(|i| self.node(level - bits, i)).collect()
+        self.above.descendants(level - 2, index, bits)
     }
 
     /// The siblings from tile `index` up to the root: three, and then one a level; none of a single tile.

@@ -255,11 +255,11 @@ fn attack_09_a_node_is_no_tile_and_a_tile_no_node() {
     // 128 bytes of four nodes are a tile, and hash to something else than the nodes' ancestor does.
     let program = copies::program(1, 300);
     let truth = copies::truth(&program, &copies::input(300));
-    let nodes = truth.operator_tree(OperatorIndex(0)).descendants(2, 0, 2);
-    let [a, b, c, d] = nodes[..] else { panic!("four nodes") };
+    let tree = truth.operator_tree(OperatorIndex(0));
+    let nodes: [Digest; 4] = std::array::from_fn(|leaf| tree.node(0, leaf as u64));
     let tile: Vec<u8> = nodes.iter().flat_map(|node| node.0).collect();
     let tile: Tile = tile.try_into().expect("four nodes");
-    assert_eq!(quad(&[a, b, c, d]), truth.root().0);
+    assert_eq!(quad(&nodes), truth.root().0);
     assert_ne!(fold_up(&nodes), Some(truth.root().0), "nor are they two pairs");
     assert_ne!(tile_leaf(&tile), truth.root().0);
     // So a claim on one tile's leaf whose bytes are nodes is a claim on those bytes.
