@@ -309,7 +309,7 @@ fn requantised<S: Accumulator>(operator: &Planned, acc: &[S], params: usize, sin
 
 /// One requantisation where the plan proved that the quotient fits 32 bits: (multiplier, addend, shift) and the clip.
 #[inline(always)]
-pub(super) fn tame(acc: i32, (m, addend, shift): (i32, i64, u32), (lo, hi): (i32, i32)) -> i32 {
+fn tame(acc: i32, (m, addend, shift): (i32, i64, u32), (lo, hi): (i32, i32)) -> i32 {
     let product = i64::from(acc).wrapping_mul(i64::from(m)).wrapping_add(addend);
     (product.wrapping_shr(shift) as i32).max(lo).min(hi)
 }

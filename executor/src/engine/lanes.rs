@@ -4,7 +4,7 @@
 use narrows_program::{DType, Fold};
 
 use super::arch::Work;
-use super::finish::{Accumulator, At, Ending, tame};
+use super::finish::{Accumulator, At, Ending};
 use super::plan::{End, Map, Planned};
 use super::span::{Span, dot, row_coordinates};
 use super::tasks::tasks;
@@ -31,29 +31,24 @@ pub(super) fn run(ending: Ending<'_>, a: View<'_>, b: Option<View<'_>>, narrow: 
 /// Evaluates a sum of two 8-bit tensors that stand as the output does, with one record, if the operator is one; says
 /// whether it was.
 fn pairs(ending: Ending<'_>, a: &[[u8; 1]], b: &[[u8; 1]], out: &mut [u8]) -> bool {
-    let (kernel, operator) = (ending.kernel, ending.operator);
+    let operator = ending.operator;
     let b_map = operator.b.as_ref().map(|b| b.map);
     let plain = operator.fold == Fold::Pair
         && operator.dtype == DType::I8
-        && operator.tame
         && matches!(operator.end, End::Requantise)
         && operator.out[..3] == [1; 3]
         && !(operator.windowed(0) || operator.windowed(1))
         && operator.params[3] == 0
         && operator.a.map.out[3] == 1
         && b_map.is_some_and(|map| map.out[3] == 1);
-    let (true, Some(b_map), record) = (plain, b_map, &operator.records) else { return false };
+    let (true, Some(b_map), Some(halves)) = (plain, b_map, Halves::new(operator)) else { return false };
     let count = operator.out[3];
     let a = a[operator.a.map.base..][..count].as_flattened();
     let b = b[b_map.base..][..count].as_flattened();
-    let record = (record.multipliers[0], record.addends[0], record.shifts[0]);
-    let clip = (operator.lo as i32, operator.hi as i32);
     tasks(operator, count, LANES, out, |first, out| {
         let range = first..first + out.len();
         let (a, b) = (&a[range.clone()], &b[range]);
-        let done = kernel.pair_alike([a, b], (operator.scale_a, operator.scale_b), record, clip, out);
-        let [a, b] = [&a[done..], &b[done..]];
-        kernel.vectorize(Pairs { operator, a, b, record, clip, out: &mut out[done..] });
+        ending.kernel.vectorize(Pairs { halves, clip: (operator.lo as i8, operator.hi as i8), a, b, out });
     });
     true
 }
@@ -63,23 +58,64 @@ fn load<T: Element, S: Accumulator>(value: T) -> S {
     S::from(value.get())
 }
 
-/// What [`pairs`] computes, one element after another.
+/// Bits of low halves.
+const LOW: u32 = 15;
+
+/// How floor((a ka + b kb + c) / 2^s) is computed in 32 bits for 8-bit a and b: with k = 2^15 h + l and c = 2^15 ch + cl it is
+/// floor((a ha + b hb + ch + floor((a la + b lb + cl) / 2^15)) / 2^(s - 15)).
+#[derive(Debug, Clone, Copy)]
+struct Halves {
+    /// ha, la; at most 16 bits each.
+    a: (i32, i32),
+    /// hb, lb.
+    b: (i32, i32),
+    /// ch, cl.
+    c: (i32, i32),
+    /// s - 15.
+    shift: u32,
+}
+
+impl Halves {
+    /// For an operator's first record; `None` if a number is too large.
+    fn new(operator: &Planned) -> Option<Self> {
+        let record = operator.records.list.first()?;
+        let scaled = |scale: i32| i128::from(scale) * i128::from(record.multiplier);
+        let numbers = [scaled(operator.scale_a), scaled(operator.scale_b), i128::from(record.addend())];
+        // What all have in common cancels: numerator and denominator lose as many twos, or gain some.
+        let common = numbers.iter().map(|number| number.trailing_zeros()).min()?.min(record.shift);
+        let more = (LOW + common).saturating_sub(record.shift);
+        let shift = record.shift + more - common - LOW;
+        let halves = numbers.map(|number| {
+            let number = (number >> common) << more;
+            let high = i32::try_from(number >> LOW).ok().filter(|high| high.unsigned_abs() <= 1 << 30)?;
+            Some((high, (number & ((1 << LOW) - 1)) as i32))
+        });
+        let [Some(a), Some(b), Some(c)] = halves else { return None };
+        // Products of 8 by 16 bits; with c their sum is below 2^31.
+        let short = [a.0, b.0].iter().all(|high| high.unsigned_abs() <= 1 << 15);
+        short.then_some(Self { a, b, c, shift: shift.min(31) })
+    }
+}
+
+/// What [`pairs`] computes.
 struct Pairs<'a> {
-    operator: &'a Planned,
+    halves: Halves,
+    clip: (i8, i8),
     a: &'a [u8],
     b: &'a [u8],
-    record: (i32, i64, u32),
-    clip: (i32, i32),
     out: &'a mut [u8],
 }
 
 impl Work for Pairs<'_> {
     #[inline(always)]
     fn run(self) {
-        let (scale_a, scale_b) = (self.operator.scale_a, self.operator.scale_b);
+        let Halves { a: (ha, la), b: (hb, lb), c: (ch, cl), shift } = self.halves;
+        let (lo, hi) = (i32::from(self.clip.0), i32::from(self.clip.1));
         for ((a, b), out) in self.a.iter().zip(self.b).zip(self.out) {
-            let scaled = |v: u8, scale: i32| i32::from(v.cast_signed()).wrapping_mul(scale);
-            *out = tame(scaled(*a, scale_a).wrapping_add(scaled(*b, scale_b)), self.record, self.clip) as u8;
+            let (a, b) = (i32::from(a.cast_signed()), i32::from(b.cast_signed()));
+            let sum = |ka: i32, kb: i32, c: i32| a.wrapping_mul(ka).wrapping_add(b.wrapping_mul(kb)).wrapping_add(c);
+            let value = sum(ha, hb, ch).wrapping_add(sum(la, lb, cl) >> LOW);
+            *out = value.wrapping_shr(shift).max(lo).min(hi) as u8;
         }
     }
 }

@@ -292,6 +292,12 @@ impl Engine {
         out: &mut [u8],
         (copy, live): (&mut [u8], Option<&mut gemm::Weights>),
     ) -> Result<(), usize> {
+        if let Some(signed) = gemm.instead(operands.unsigned) {
+            let mut room = Vec::new();
+            room.try_reserve_exact(signed.copy_bytes()).map_err(|_| signed.copy_bytes())?;
+            room.resize(signed.copy_bytes(), 0);
+            return self.product(operator, signed, operands, out, (&mut room, None));
+        }
         let Some((b, bytes)) = operator.b.as_ref().zip(operands.b) else { unreachable!("a product has a b") };
         let view = View::new(b.dtype, bytes);
         let constant = gemm.constant.then_some(view);

@@ -151,7 +151,8 @@ impl Plan {
                 }
                 _ => operator.lo >= 0,
             };
-            operator.choose(kernel, elements, &mut shared);
+            let positive = |place| matches!(place, Place::Output(earlier) if operators[earlier].positive);
+            operator.choose(kernel, elements, positive, &mut shared);
             if let (Some(pack), Some(b)) = (&operator.pack, &operator.b)
                 && matches!(b.source, Place::Constant(_))
                 && pack.len() * b.dtype.bytes() <= room
@@ -219,8 +220,14 @@ impl Planned {
         operator
     }
 
-    /// Chooses how the operator runs; `elements` gives a tensor's size.
-    fn choose(&mut self, kernel: Kernel, elements: impl Fn(Place) -> usize, shared: &mut Shared) {
+    /// Chooses how the operator runs; `elements` gives a tensor's size, `positive` says whether no value of it is negative.
+    fn choose(
+        &mut self,
+        kernel: Kernel,
+        elements: impl Fn(Place) -> usize,
+        positive: impl Fn(Place) -> bool,
+        shared: &mut Shared,
+    ) {
         let bound = self.accumulator_bound();
         let narrow = bound <= i32::MAX as u128;
         let clamped = matches!(self.end, End::Requantise | End::Table(_));
@@ -241,7 +248,7 @@ impl Planned {
             return;
         }
         let sizes = [elements(self.a.source), elements(b.source)];
-        if let Some(gemm) = Gemm::new(self, kernel, sizes, shared) {
+        if let Some(gemm) = Gemm::new(self, kernel, sizes, positive(self.a.source), shared) {
             self.way = Way::Gemm(Arc::new(gemm));
             return;
         }

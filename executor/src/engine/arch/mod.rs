@@ -116,7 +116,7 @@ impl Kernel {
     #[inline]
     #[cfg_attr(
         not(target_arch = "x86_64"),
-        allow(unused_variables, reason = "AVX-512 alone has vectors for this")
+        allow(unused_variables, reason = "AVX2 and AVX-512 alone have vectors for this")
     )]
     pub(super) fn finish_alike(
         self,
@@ -128,33 +128,10 @@ impl Kernel {
         match self {
             // SAFETY: the value proves the features.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) => unsafe { avx512::finish_alike(acc, record, clip, out) },
-            _ => 0,
-        }
-    }
-
-    /// Scales and adds bytes of a and b and requantises the sums as [`Self::finish_alike`] does, as far as the kernel
-    /// has vectors for; says how many it did. The scaled sums must fit 32 bits too.
-    #[inline]
-    #[cfg_attr(
-        not(target_arch = "x86_64"),
-        allow(unused_variables, reason = "AVX-512 alone has vectors for this")
-    )]
-    pub(super) fn pair_alike(
-        self,
-        operands: [&[u8]; 2],
-        scales: (i32, i32),
-        record: (i32, i64, u32),
-        clip: (i32, i32),
-        out: &mut [u8],
-    ) -> usize {
-        let small = |scale: i32| scale.unsigned_abs() < 1 << 24;
-        match self {
-            // SAFETY: the value proves the features.
+            Self::Avx2(_) => unsafe { avx2::finish_alike(acc, record, clip, out) },
+            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) if small(scales.0) && small(scales.1) => unsafe {
-                avx512::pair_alike(operands, scales, record, clip, out)
-            },
+            Self::Avx512(_) => unsafe { avx512::finish_alike(acc, record, clip, out) },
             _ => 0,
         }
     }
@@ -164,7 +141,7 @@ impl Kernel {
         let (rows, columns, lanes, eights) = match self {
             Self::Portable => return None,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => (avx2::ROWS, avx2::COLUMNS, 8, Eights::Widened),
+            Self::Avx2(_) => (avx2::ROWS, avx2::COLUMNS, 8, Eights::Positive),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => (avx512::ROWS, avx512::COLUMNS, 16, Eights::Unsigned),
             #[cfg(target_arch = "aarch64")]
@@ -182,7 +159,7 @@ impl Kernel {
             Self::Portable => unreachable!("the portable kernel has no tiles"),
             // SAFETY: the value proves the features, and the job was just checked.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => unsafe { avx2::multiply(job, out) },
+            Self::Avx2(_) => unsafe { avx2::multiply(wide, job, out) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512(_) => unsafe { avx512::multiply(wide, job, out) },
@@ -215,10 +192,23 @@ pub(super) struct TileShape {
 pub(super) enum Eights {
     /// As products of 16 bits.
     Widened,
+    /// Directly where no value of a is negative, otherwise as products of 16 bits.
+    Positive,
     /// Directly, with a unsigned.
     Unsigned,
     /// Directly, with signs.
     Signed,
+}
+
+impl Eights {
+    /// Whether they are had directly, for an a of which no value is negative if `positive`.
+    pub const fn direct(self, positive: bool) -> bool {
+        match self {
+            Self::Widened => false,
+            Self::Positive => positive,
+            Self::Unsigned | Self::Signed => true,
+        }
+    }
 }
 
 /// Most rows of a tile.
@@ -281,7 +271,7 @@ impl Job<'_> {
     /// That nothing outside the slices is read; kept in release, for the tiles rest on it.
     fn check(&self, wide: bool, kernel: Kernel) {
         let shape = kernel.tile().expect("a kernel with tiles");
-        assert!(wide || shape.eights != Eights::Widened, "products of 8 bits on a kernel without");
+        assert!(wide || shape.eights.direct(true), "products of 8 bits on a kernel without");
         let furthest = self.rows.iter().copied().max().unwrap_or(0);
         assert!((1..=shape.rows).contains(&self.rows.len()), "a tile has at most {} rows", shape.rows);
         assert!(furthest + self.segments.reach <= self.a.len(), "a row leaves operand a");

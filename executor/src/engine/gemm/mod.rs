@@ -50,6 +50,8 @@ pub(super) struct Gemm {
     shape: TileShape,
     packed: Once,
     finish: Lazy<Finish>,
+    /// The same product for an a of any sign, if this one is for an a of which no value is negative.
+    signed: Option<Box<Self>>,
 }
 
 /// Operand b's order for the kernel, and its packed columns if it is a constant.
@@ -81,11 +83,26 @@ struct Order {
 
 impl Gemm {
     /// Plans `operator` as a product, if it is one that `kernel` runs. No value of an operand is looked at.
-    /// `elements`: of the operands' tensors.
+    /// `elements`: of the operands' tensors; `positive`: the operator that writes a promises that no value is negative.
     pub fn new(
         operator: &Planned,
         kernel: Kernel,
         elements: [usize; 2],
+        positive: bool,
+        shared: &mut Shared,
+    ) -> Option<Self> {
+        let mut gemm = Self::of(operator, kernel, elements, positive, shared)?;
+        if !gemm.wide && gemm.shape.eights == Eights::Positive {
+            gemm.signed = Some(Box::new(Self::of(operator, kernel, elements, false, shared)?));
+        }
+        Some(gemm)
+    }
+
+    fn of(
+        operator: &Planned,
+        kernel: Kernel,
+        elements: [usize; 2],
+        positive: bool,
         shared: &mut Shared,
     ) -> Option<Self> {
         let shape = kernel.tile()?;
@@ -101,7 +118,7 @@ impl Gemm {
         let place = if let Place::Constant(index) = b.source { Some(index) } else { None };
         let constant = place.is_some();
         let eights = (operator.a.dtype, b.dtype) == (DType::I8, DType::I8);
-        let wide = !(eights && constant) || shape.eights == Eights::Widened;
+        let wide = !(eights && constant && shape.eights.direct(positive));
         let mut geometry = Geometry::new(operator, elements[0])?;
         // Mostly empty tiles and groups lose to other ways.
         let batches: usize = batch.iter().product();
@@ -129,7 +146,8 @@ impl Gemm {
             run: geometry.run,
         };
         let packed = place.map(|index| shared.of(index, order)).unwrap_or_default();
-        let gemm = Self { wide, geometry, rows, batch, constant, shape, packed, finish: Lazy::default() };
+        let finish = Lazy::default();
+        let gemm = Self { wide, geometry, rows, batch, constant, shape, packed, finish, signed: None };
         if !constant {
             // Nothing to wait for, and a run's memory follows from it.
             gemm.packed(operator, kernel, None, || {}).ok()?;
@@ -210,17 +228,25 @@ impl Gemm {
             let (vector, lane) = (place / lanes, place % lanes);
             let half = lanes / 2;
             let entry = &mut table[3 * lanes * vector + lane % 2 * half + lane / 2..];
-            entry[0] = record.multiplier;
-            entry[lanes] = record.addend();
-            entry[2 * lanes] = i64::from(record.shift);
+            // A shift of 32 or more is faster on some CPUs; the numerator is below 2^(31 + shift), so 2^63 then.
+            let more = 32u32.saturating_sub(record.shift).min(record.multiplier.leading_zeros() - 33);
+            entry[0] = record.multiplier << more;
+            entry[lanes] = record.addend() << more;
+            entry[2 * lanes] = i64::from(record.shift + more);
         }
         Some(table)
+    }
+
+    /// The product to run instead where values of a may be negative after all, which only a doctored trace makes true.
+    pub fn instead(&self, unsigned: bool) -> Option<&Self> {
+        self.signed.as_deref().filter(|_| !unsigned)
     }
 
     /// How operand a is copied if it is; `unsigned`: its values are known not to be negative.
     pub fn change(&self, a: DType, unsigned: bool) -> Change {
         match (self.wide, a) {
             (false, _) if unsigned || self.shape.eights == Eights::Signed => Change::Narrow,
+            (false, _) if self.shape.eights == Eights::Positive => unreachable!("another product runs instead"),
             (false, _) => Change::Shifted,
             (true, DType::I8) => Change::Extended,
             (true, _) => Change::Wide,

@@ -1,0 +1,199 @@
+//! Requantisation by vectors of 8 accumulators.
+
+use std::arch::x86_64::*;
+
+use super::{COLUMNS, Columns, TILE};
+
+/// Multipliers, addends and shifts of 8 columns, each of the even and of the odd ones.
+struct Records {
+    multipliers: [__m256i; 2],
+    addends: [__m256i; 2],
+    shifts: [__m256i; 2],
+    /// Shifts less 32, of each column; `None` if one is less than 32.
+    high: Option<__m256i>,
+}
+
+/// 2^63, which turns signed 64-bit numbers into unsigned ones in the same order.
+const TURN: i64 = i64::MIN;
+
+impl Records {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn new(entries: &[i64; 24]) -> Self {
+        // SAFETY: an entry is six vectors long.
+        let entry = |i: usize| unsafe { _mm256_loadu_si256(entries.as_ptr().add(4 * i).cast()) };
+        Self::of([entry(0), entry(1)], [entry(2), entry(3)], [entry(4), entry(5)])
+    }
+
+    /// One record (multiplier, addend, shift) for all columns. A shift of less than 32 is made 32 where the multiplier allows
+    /// it; quotients stay the same.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn alike((m, addend, shift): (i32, i64, u32)) -> Self {
+        let more = 32u32.saturating_sub(shift).min(m.leading_zeros().saturating_sub(1));
+        let twice = |value: i64| [_mm256_set1_epi64x(value); 2];
+        Self::of(twice(i64::from(m) << more), twice(addend << more), twice(i64::from(shift + more)))
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn of(multipliers: [__m256i; 2], addends: [__m256i; 2], shifts: [__m256i; 2]) -> Self {
+        let less = |shifts| _mm256_sub_epi64(shifts, _mm256_set1_epi64x(32));
+        let high = _mm256_blend_epi32::<0b1010_1010>(less(shifts[0]), _mm256_slli_epi64::<32>(less(shifts[1])));
+        let high = (_mm256_movemask_ps(_mm256_castsi256_ps(high)) == 0).then_some(high);
+        Self { multipliers, addends, shifts, high }
+    }
+
+    /// Requantises 8 accumulators: products of even and odd lanes in 64 bits, of which the low halves are the quotients
+    /// (the plan proves that they fit).
+    ///
+    /// AVX2 shifts 64 bits without signs only. Where every shift is 32 or more, the high halves are shifted by what is left of
+    /// it, with their signs; otherwise the numbers are turned by 2^63 first and the quotients back by 2^63 / 2^s.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn quotients(&self, acc: __m256i) -> __m256i {
+        let product = |acc, half: usize| {
+            _mm256_add_epi64(_mm256_mul_epi32(acc, self.multipliers[half]), self.addends[half])
+        };
+        let (even, odd) = (product(acc, 0), product(_mm256_srli_epi64::<32>(acc), 1));
+        if let Some(high) = self.high {
+            let halves = _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(even), odd);
+            return _mm256_srav_epi32(halves, high);
+        }
+        let turn = _mm256_set1_epi64x(TURN);
+        let shift = |product: __m256i, shift| {
+            let turned = _mm256_add_epi64(product, turn);
+            _mm256_sub_epi64(_mm256_srlv_epi64(turned, shift), _mm256_srlv_epi64(turn, shift))
+        };
+        let (even, odd) = (shift(even, self.shifts[0]), shift(odd, self.shifts[1]));
+        _mm256_blend_epi32::<0b1010_1010>(even, _mm256_slli_epi64::<32>(odd))
+    }
+}
+
+/// Requantises and writes `rows` rows of a tile; row i begins at byte `places[i]` of `out`.
+///
+/// # Safety
+/// The CPU has AVX2; every row's columns lie inside `out`, and no other thread touches them.
+#[target_feature(enable = "avx2")]
+pub(in crate::engine::arch) unsafe fn finish(
+    acc: &[i32; TILE],
+    columns: &Columns<'_>,
+    places: &[usize],
+    out: *mut u8,
+) {
+    let records = |first: usize| {
+        Records::new(columns.table[3 * first..][..24].try_into().expect("six vectors for 8 columns"))
+    };
+    // SAFETY: rows of 16 accumulators.
+    let load = |row: usize, first: usize| unsafe {
+        _mm256_loadu_si256(acc[row * COLUMNS + first..][..8].as_ptr().cast())
+    };
+    let (lo, hi) = (_mm256_set1_epi32(columns.lo), _mm256_set1_epi32(columns.hi));
+    if columns.count == COLUMNS {
+        let (left, right) = (records(0), records(8));
+        for (row, place) in places.iter().enumerate() {
+            let y = [left.quotients(load(row, 0)), right.quotients(load(row, 8))];
+            let y = y.map(|y| _mm256_min_epi32(_mm256_max_epi32(y, lo), hi));
+            // SAFETY: the columns are the caller's to write.
+            unsafe { write(y, columns.width, out.add(place + columns.first)) };
+        }
+        return;
+    }
+    for first in (0..columns.count).step_by(8) {
+        let records = records(first);
+        let count = (columns.count - first).min(8);
+        for (row, place) in places.iter().enumerate() {
+            let mut values = [0i32; 8];
+            let y = records.quotients(load(row, first));
+            let y = _mm256_min_epi32(_mm256_max_epi32(y, lo), hi);
+            // SAFETY: room for 8 values; the columns are the caller's to write.
+            unsafe {
+                _mm256_storeu_si256(values.as_mut_ptr().cast(), y);
+                let out = out.add(place + columns.first + first * columns.width);
+                for (i, value) in values[..count].iter().enumerate() {
+                    out.add(columns.width * i)
+                        .copy_from_nonoverlapping(value.to_le_bytes().as_ptr(), columns.width);
+                }
+            }
+        }
+    }
+}
+
+/// Writes 16 values, which fit `width` bytes each.
+///
+/// # Safety
+/// The CPU has AVX2, and there is room for them.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn write([left, right]: [__m256i; 2], width: usize, out: *mut u8) {
+    // Packing works within halves of a vector: the middle quarters change places.
+    let halves = || _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(left, right));
+    // SAFETY: the caller's room is as large as what is written.
+    unsafe {
+        match width {
+            1 => {
+                let y = halves();
+                let bytes =
+                    _mm_packs_epi16(_mm256_castsi256_si128(y), _mm256_extracti128_si256::<1>(y));
+                _mm_storeu_si128(out.cast(), bytes);
+            }
+            2 => _mm256_storeu_si256(out.cast(), halves()),
+            _ => {
+                _mm256_storeu_si256(out.cast(), left);
+                _mm256_storeu_si256(out.add(32).cast(), right);
+            }
+        }
+    }
+}
+
+/// Clips to 8 bits.
+struct Narrow {
+    order: __m256i,
+    lo: __m256i,
+    hi: __m256i,
+}
+
+impl Narrow {
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn new((lo, hi): (i32, i32)) -> Self {
+        // Packing works within halves of a vector: each holds 4 bytes of each of the four vectors.
+        let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+        Self { order, lo: _mm256_set1_epi8(lo as i8), hi: _mm256_set1_epi8(hi as i8) }
+    }
+
+    /// The values of four vectors, one after another. Packing saturates, and the clip lies within 8 bits.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn bytes(&self, [a, b, c, d]: [__m256i; 4]) -> __m256i {
+        let bytes = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+        let bytes = _mm256_min_epi8(_mm256_max_epi8(bytes, self.lo), self.hi);
+        _mm256_permutevar8x32_epi32(bytes, self.order)
+    }
+}
+
+/// Requantises accumulators that share one record (multiplier, addend, shift) to clipped bytes, as many as make whole
+/// vectors of 32; says how many.
+///
+/// # Safety
+/// The CPU has AVX2.
+#[target_feature(enable = "avx2")]
+pub(in crate::engine::arch) unsafe fn finish_alike(
+    acc: &[i32],
+    record: (i32, i64, u32),
+    clip: (i32, i32),
+    out: &mut [u8],
+) -> usize {
+    let (records, narrow) = (Records::alike(record), Narrow::new(clip));
+    let (acc, out) = (acc.as_chunks::<32>().0, out.as_chunks_mut::<32>().0);
+    for (acc, out) in acc.iter().zip(&mut *out) {
+        // SAFETY: 32 accumulators and 32 bytes.
+        unsafe {
+            let quotient =
+                |i: usize| records.quotients(_mm256_loadu_si256(acc.as_ptr().add(8 * i).cast()));
+            let bytes = narrow.bytes([quotient(0), quotient(1), quotient(2), quotient(3)]);
+            _mm256_storeu_si256(out.as_mut_ptr().cast(), bytes);
+        }
+    }
+    32 * acc.len().min(out.len())
+}

@@ -1,0 +1,173 @@
+//! AVX2: sums of products of 16 bits, two at a time in each of 8 lanes, and of 8 bits, four at a time where no value of a
+//! is negative.
+//!
+//! `vpmaddwd` and the additions wrap modulo 2^32 and never saturate, so only the whole sum of a pass needs to fit 32
+//! bits, and the plan proves that it does. `vpmaddubsw` takes its first factors unsigned and saturates sums of two
+//! products at 16 bits: 127 (128 + 128) = 32,512 fits, so a must be 0 to 127. Other 8-bit values are read with their
+//! signs extended, as 16 bits.
+//!
+//! A row's steps are written as assembly: 12 sums, the columns and what is on its way take all 16 registers, and compilers
+//! move loads ahead until two of the sums live in memory, which halves the speed.
+
+mod finish;
+
+use std::arch::asm;
+use std::arch::x86_64::*;
+
+use super::{Columns, Job, Segment, TILE, Work};
+pub(super) use finish::{finish, finish_alike};
+
+/// Proof that this CPU has AVX2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Avx2(());
+
+impl Avx2 {
+    /// The proof, on a CPU that has it.
+    #[must_use]
+    pub fn detect() -> Option<Self> {
+        is_x86_feature_detected!("avx2").then_some(Self(()))
+    }
+
+    /// Runs `work` compiled for this CPU.
+    #[inline]
+    pub(in crate::engine) fn vectorize(self, work: impl Work) {
+        #[target_feature(enable = "avx2")]
+        fn inner(work: impl Work) {
+            work.run();
+        }
+        // SAFETY: self proves the feature.
+        unsafe { inner(work) }
+    }
+}
+
+/// Rows of a tile.
+pub(super) const ROWS: usize = 6;
+/// Columns of a tile: two vectors.
+pub(super) const COLUMNS: usize = 16;
+
+/// Adds the products of a row's group, at `a`, with the columns' at `b`: of two terms of 16 bits.
+///
+/// # Safety
+/// The CPU has AVX2; 4 bytes can be read at `a`, and two vectors at `b`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn step16(sums: &mut [__m256i; 2], a: *const u8, at: usize, b: [__m256i; 2]) {
+    // SAFETY: it reads 4 bytes, which the caller vouches for, and writes registers alone.
+    unsafe {
+        asm!(
+            "vpbroadcastd {a}, dword ptr [{row} + {at}]",
+            "vpmaddwd {t}, {a}, {b0}",
+            "vpmaddwd {a}, {a}, {b1}",
+            "vpaddd {left}, {left}, {t}",
+            "vpaddd {right}, {right}, {a}",
+            row = in(reg) a,
+            at = in(reg) at,
+            b0 = in(ymm_reg) b[0],
+            b1 = in(ymm_reg) b[1],
+            left = inout(ymm_reg) sums[0],
+            right = inout(ymm_reg) sums[1],
+            a = out(ymm_reg) _,
+            t = out(ymm_reg) _,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+}
+
+/// As [`step16`], of four terms of 8 bits, where those of a are 0 to 127; `ones` are 16 bits each.
+///
+/// # Safety
+/// As [`step16`].
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn step8(sums: &mut [__m256i; 2], a: *const u8, at: usize, b: *const u8, ones: __m256i) {
+    // SAFETY: as above, and it reads two vectors of the columns.
+    unsafe {
+        asm!(
+            "vpbroadcastd {a}, dword ptr [{row} + {at}]",
+            "vpmaddubsw {t}, {a}, ymmword ptr [{b}]",
+            "vpmaddubsw {a}, {a}, ymmword ptr [{b} + 32]",
+            "vpmaddwd {t}, {t}, {ones}",
+            "vpmaddwd {a}, {a}, {ones}",
+            "vpaddd {left}, {left}, {t}",
+            "vpaddd {right}, {right}, {a}",
+            row = in(reg) a,
+            at = in(reg) at,
+            b = in(reg) b,
+            ones = in(ymm_reg) ones,
+            left = inout(ymm_reg) sums[0],
+            right = inout(ymm_reg) sums[1],
+            a = out(ymm_reg) _,
+            t = out(ymm_reg) _,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+}
+
+/// Fills the first M rows of a tile: from 16 bits if WIDE.
+///
+/// # Safety
+/// The CPU has AVX2; `job` was checked.
+#[target_feature(enable = "avx2")]
+unsafe fn tile<const M: usize, const WIDE: bool>(job: &Job<'_>, out: &mut [i32; TILE]) {
+    // SAFETY: `Job::check` compared the rows with a and the segments' groups with the panel; a group of the panel is
+    // two vectors, a start is two vectors, and M rows of two vectors fit the tile.
+    unsafe {
+        let start = job.start.as_ptr();
+        let start = [_mm256_loadu_si256(start.cast()), _mm256_loadu_si256(start.add(8).cast())];
+        let ones = _mm256_set1_epi16(1);
+        let mut acc = [start; M];
+        let mut rows = [job.a.as_ptr(); M];
+        for (row, offset) in rows.iter_mut().zip(job.rows) {
+            *row = row.add(*offset);
+        }
+        let mut b = job.panel.as_ptr();
+        for Segment { offset, groups } in job.segments.list() {
+            let mut at = *offset;
+            let end = at.wrapping_add(groups.wrapping_mul(4));
+            while at != end {
+                if WIDE {
+                    let columns = [_mm256_loadu_si256(b.cast()), _mm256_loadu_si256(b.add(32).cast())];
+                    for (acc, row) in acc.iter_mut().zip(rows) {
+                        step16(acc, row, at, columns);
+                    }
+                } else {
+                    for (acc, row) in acc.iter_mut().zip(rows) {
+                        step8(acc, row, at, b, ones);
+                    }
+                }
+                b = b.add(64);
+                at = at.wrapping_add(4);
+            }
+        }
+        let out = out.as_mut_ptr();
+        for (row, acc) in acc.iter().enumerate() {
+            _mm256_storeu_si256(out.add(row * COLUMNS).cast(), acc[0]);
+            _mm256_storeu_si256(out.add(row * COLUMNS + 8).cast(), acc[1]);
+        }
+    }
+}
+
+/// Sums of products: `wide` for 16 bits by 16 bits, otherwise 8 bits that are not negative by 8 bits.
+///
+/// # Safety
+/// The CPU has AVX2; `job` was checked.
+pub(super) unsafe fn multiply(wide: bool, job: &Job<'_>, out: &mut [i32; TILE]) {
+    // SAFETY: passed on.
+    unsafe {
+        match (job.rows.len(), wide) {
+            (1, true) => tile::<1, true>(job, out),
+            (2, true) => tile::<2, true>(job, out),
+            (3, true) => tile::<3, true>(job, out),
+            (4, true) => tile::<4, true>(job, out),
+            (5, true) => tile::<5, true>(job, out),
+            (6, true) => tile::<6, true>(job, out),
+            (1, false) => tile::<1, false>(job, out),
+            (2, false) => tile::<2, false>(job, out),
+            (3, false) => tile::<3, false>(job, out),
+            (4, false) => tile::<4, false>(job, out),
+            (5, false) => tile::<5, false>(job, out),
+            (6, false) => tile::<6, false>(job, out),
+            (rows, _) => unreachable!("a tile of {rows} rows"),
+        }
+    }
+}
