@@ -10,7 +10,7 @@ use crate::engine::gemm::{Gemm, Packing, Weights};
 use crate::engine::plan::End;
 
 /// Most rows of a task: a multiple of every kernel's tile, small enough for their places to be kept on the stack.
-const BLOCK: usize = 504;
+const BLOCK: usize = 420;
 
 /// Bytes of columns that stay in the first cache while they meet many rows.
 const NEAR: usize = 1 << 15;
@@ -218,11 +218,13 @@ impl Drive<'_> {
         let multiply = |index: usize, acc: &mut [i32; TILE]| {
             let pass = &packing.passes[index];
             let from = (panel * packing.groups + pass.first) * columns * 4;
-            let start = (panel * packing.passes.len() + index) * columns;
+            let number = panel * packing.passes.len() + index;
+            let start = number * columns;
             let job = Job {
                 a: self.a,
                 rows: &rows.a[range.clone()],
                 segments: &pass.segments,
+                order: &self.weights.orders[number],
                 panel: &self.weights.data.bytes()[from..from + pass.segments.groups() * columns * 4],
                 start: if self.shifted {
                     &self.weights.starts[start..start + columns]

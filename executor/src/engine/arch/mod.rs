@@ -245,9 +245,33 @@ impl Segments {
         &self.list
     }
 
+    /// Where each group begins.
+    pub fn offsets(&self) -> impl Iterator<Item = usize> {
+        self.list.iter().flat_map(|segment| (0..segment.groups).map(|group| segment.offset + 4 * group))
+    }
+
     /// Groups in all segments.
     pub fn groups(&self) -> usize {
         self.groups
+    }
+}
+
+/// The groups of a pass in the order in which one panel has them, where panels have orders of their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Order {
+    /// Where each group begins, in bytes from the row's beginning.
+    offsets: Vec<u32>,
+    /// How many of the first groups are summed two by two in 16 bits, counted by twos.
+    pairs: usize,
+    reach: usize,
+}
+
+impl Order {
+    /// The first `pairs` twos of these groups go together.
+    pub fn new(offsets: Vec<u32>, pairs: usize) -> Self {
+        assert!(2 * pairs <= offsets.len(), "pairs are of these groups");
+        let reach = offsets.iter().map(|offset| *offset as usize + 4).max().unwrap_or(0);
+        Self { offsets, pairs, reach }
     }
 }
 
@@ -258,6 +282,9 @@ struct Job<'a> {
     /// Byte offsets of the tile's rows.
     rows: &'a [usize],
     segments: &'a Segments,
+    /// The panel's own order of the same groups, for products of 8 bits of a kernel that takes them so.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX2 alone takes them so"))]
+    order: &'a Order,
     /// The tile's columns of b: for each group, 4 bytes of each column.
     panel: &'a [u8],
     /// What the sums begin with.
@@ -276,6 +303,10 @@ impl Job<'_> {
         assert!((1..=shape.rows).contains(&self.rows.len()), "a tile has at most {} rows", shape.rows);
         assert!(furthest + self.segments.reach <= self.a.len(), "a row leaves operand a");
         assert!(self.segments.groups * shape.columns * 4 <= self.panel.len(), "a pass leaves its panel");
+        if !wide && shape.eights == Eights::Positive {
+            assert!(self.order.reach <= self.segments.reach, "a group leaves its row");
+            assert!(self.order.offsets.len() == self.segments.groups, "an order has every group");
+        }
         assert!(self.start.len() >= shape.columns, "a sum for every column to begin with");
     }
 }

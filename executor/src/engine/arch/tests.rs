@@ -42,15 +42,29 @@ fn check_product(kernel: Kernel, shape: TileShape, wide: bool, rows: usize, draw
         .map(|_| Segment { offset: draw.upto(100) as usize, groups: 1 + draw.upto(20) as usize })
         .collect();
     let segments = Segments::new(list);
-    let panel = bytes(draw, segments.groups() * shape.columns * 4);
+    let mut panel = bytes(draw, segments.groups() * shape.columns * 4);
+    let mut offsets: Vec<u32> = segments.offsets().map(|offset| offset as u32).collect();
+    let pairs = draw.upto(segments.groups() as u64 / 2) as usize;
+    if shape.eights == Eights::Positive && !wide {
+        // A panel may have its groups in any order; what goes together sums to at most 258 of each sign.
+        offsets.rotate_left(segments.groups() / 3);
+        for weights in panel[..2 * pairs * shape.columns * 4].chunks_mut(2 * shape.columns * 4) {
+            let (first, second) = weights.split_at_mut(shape.columns * 4);
+            let four: [i8; 4] = draw.pick(&[[127, 127, 4, 0], [-128, -127, 0, -3], [64; 4], [-64; 4], [127, -128, 127, -128]]);
+            for (first, second) in first.chunks_mut(2).zip(second.chunks_mut(2)) {
+                first.copy_from_slice(&[four[0] as u8, four[1] as u8]);
+                second.copy_from_slice(&[four[2] as u8, four[3] as u8]);
+            }
+        }
+    }
+    let order = Order::new(offsets.clone(), pairs);
     let start: Vec<i32> = (0..shape.columns).map(|_| draw.word() as i32).collect();
     let places: Vec<usize> = (0..rows).map(|_| draw.upto(200) as usize).collect();
-    let job = Job { a: &a, rows: &places, segments: &segments, panel: &panel, start: &start, ahead: 0 };
+    let job = Job { a: &a, rows: &places, segments: &segments, order: &order, panel: &panel, start: &start, ahead: 0 };
     let mut out = [-7; TILE];
     kernel.multiply(wide, &job, &mut out);
 
-    let groups: Vec<usize> =
-        segments.list().iter().flat_map(|s| (0..s.groups).map(|group| s.offset + 4 * group)).collect();
+    let groups: Vec<usize> = offsets.into_iter().map(|offset| offset as usize).collect();
     for (index, given) in out.into_iter().enumerate() {
         let (row, column) = (index / shape.columns, index % shape.columns);
         let Some(place) = places.get(row) else {

@@ -8,10 +8,12 @@
 //! |---|---|
 //! | `geometry` | where a row's terms stand in operand a |
 //! | `packing` | b in the kernel's order, in passes whose sums fit 32 bits |
+//! | `pairing` | which groups of terms meet in 16 bits first |
 //! | `prepare` | copies of operand a |
 
 mod geometry;
 mod packing;
+mod pairing;
 mod prepare;
 
 use std::collections::BTreeMap;
@@ -118,8 +120,10 @@ impl Gemm {
         let place = if let Place::Constant(index) = b.source { Some(index) } else { None };
         let constant = place.is_some();
         let eights = (operator.a.dtype, b.dtype) == (DType::I8, DType::I8);
-        let wide = !(eights && constant && shape.eights.direct(positive));
         let mut geometry = Geometry::new(operator, elements[0])?;
+        // Orders of groups are kept in 32 bits.
+        let near = shape.eights != Eights::Positive || u32::try_from(geometry.elements).is_ok();
+        let wide = !(eights && constant && near && shape.eights.direct(positive));
         // Mostly empty tiles and groups lose to other ways.
         let batches: usize = batch.iter().product();
         let (group, width) = if wide { (2, 2) } else { (4, 1) };

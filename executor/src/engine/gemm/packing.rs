@@ -7,7 +7,8 @@ use narrows_program::DType;
 use rayon::prelude::*;
 
 use super::geometry::Geometry;
-use crate::engine::arch::{Kernel, Lines, Segments, TileShape, Work};
+use super::pairing::paired;
+use crate::engine::arch::{Eights, Kernel, Lines, Order, Segments, TileShape, Work};
 use crate::engine::plan::{Map, Planned};
 use crate::engine::values::{Element, View, with_view};
 
@@ -68,6 +69,8 @@ pub(in crate::engine) struct Packing {
     count: usize,
     /// Terms of a group: 4 of 8 bits, or 2 of 16.
     group: usize,
+    /// Whether each panel has its groups in an order of its own.
+    ordered: bool,
     map: Map,
     batch: [usize; 3],
     /// Steps in b of each term, from its column's first.
@@ -82,6 +85,8 @@ pub(in crate::engine) struct Weights {
     /// For each batch, panel, pass and column -128 times the sum of the values, in groups of 4: what sums begin with if
     /// a is read as a + 128.
     pub starts: Vec<i32>,
+    /// For each batch, panel and pass the order of its groups; none where all panels have that of the segments.
+    pub orders: Vec<Order>,
 }
 
 impl Packing {
@@ -108,6 +113,7 @@ impl Packing {
             columns: shape.columns,
             count: operator.out[3],
             group,
+            ordered: !wide && shape.eights == Eights::Positive,
             map: b.map,
             batch,
             terms: (0..operator.terms).map(step).collect(),
@@ -210,8 +216,9 @@ impl Packing {
     /// Room for packed columns; nothing if memory is short.
     pub fn room(&self) -> Option<Weights> {
         let batches: usize = self.batch.iter().product();
-        let starts = vec![0; batches * self.panels * self.passes.len() * self.columns];
-        Some(Weights { data: Lines::zeroed(self.bytes())?, starts })
+        let passes = batches * self.panels * self.passes.len();
+        let (starts, orders) = (vec![0; passes * self.columns], vec![Order::default(); passes]);
+        Some(Weights { data: Lines::zeroed(self.bytes())?, starts, orders })
     }
 
     /// Packs b's values. What lies beyond the columns and the terms stays 0 and adds nothing.
@@ -221,16 +228,31 @@ impl Packing {
 
     fn fill_from<T: Element>(&self, kernel: Kernel, values: &[T], weights: &mut Weights) {
         let panel = self.groups * self.columns * 4;
-        let starts = self.passes.len() * self.columns;
+        let passes = self.passes.len();
+        let starts = passes * self.columns;
         let data = &mut weights.data.bytes_mut()[..weights.starts.len() / starts * panel];
-        let one = |(number, (data, starts)): (usize, (&mut [u8], &mut [i32]))| {
+        let one = |(number, ((data, starts), orders)): (usize, ((&mut [u8], &mut [i32]), &mut [Order]))| {
             kernel.vectorize(Fill { packing: self, values, number, data, starts });
+            if self.ordered {
+                self.order(data, orders);
+            }
         };
         if data.len() < MANY {
-            data.chunks_mut(panel).zip(weights.starts.chunks_mut(starts)).enumerate().for_each(one);
+            let (starts, orders) = (weights.starts.chunks_mut(starts), weights.orders.chunks_mut(passes));
+            data.chunks_mut(panel).zip(starts).zip(orders).enumerate().for_each(one);
         } else {
             let starts = weights.starts.par_chunks_mut(starts);
-            data.par_chunks_mut(panel).zip(starts).enumerate().for_each(one);
+            let orders = weights.orders.par_chunks_mut(passes);
+            data.par_chunks_mut(panel).zip(starts).zip(orders).enumerate().for_each(one);
+        }
+    }
+
+    /// Gives a filled panel's groups their order.
+    fn order(&self, data: &mut [u8], orders: &mut [Order]) {
+        let size = self.columns * 4;
+        for (pass, order) in self.passes.iter().zip(orders) {
+            let offsets: Vec<u32> = pass.segments.offsets().map(|offset| offset as u32).collect();
+            *order = paired(&mut data[pass.first * size..][..offsets.len() * size], size, &offsets);
         }
     }
 

@@ -1,12 +1,12 @@
 //! AVX2: sums of products of 16 bits, two at a time in each of 8 lanes, and of 8 bits, four at a time where no value of a
-//! is negative.
+//! is negative, of two groups at a time where their sums fit 16 bits.
 //!
 //! `vpmaddwd` and the additions wrap modulo 2^32 and never saturate, so only the whole sum of a pass needs to fit 32
 //! bits, and the plan proves that it does. `vpmaddubsw` takes its first factors unsigned and saturates sums of two
 //! products at 16 bits: 127 (128 + 128) = 32,512 fits, so a must be 0 to 127. Other 8-bit values are read with their
 //! signs extended, as 16 bits.
 //!
-//! A row's steps are written as assembly: 12 sums, the columns and what is on its way take all 16 registers, and compilers
+//! A row's steps are written as assembly: 10 sums, the columns and what is on its way take nearly all 16 registers, and compilers
 //! move loads ahead until two of the sums live in memory, which halves the speed.
 
 mod finish;
@@ -41,7 +41,7 @@ impl Avx2 {
 }
 
 /// Rows of a tile.
-pub(super) const ROWS: usize = 6;
+pub(super) const ROWS: usize = 5;
 /// Columns of a tile: two vectors.
 pub(super) const COLUMNS: usize = 16;
 
@@ -103,13 +103,51 @@ unsafe fn step8(sums: &mut [__m256i; 2], a: *const u8, at: usize, b: *const u8, 
     }
 }
 
+/// As [`step8`], of two groups, whose sums of products fit 16 bits together.
+///
+/// # Safety
+/// As [`step8`], at both places in a, and four vectors at `b`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn steps8(sums: &mut [__m256i; 2], a: *const u8, at: [usize; 2], b: *const u8, ones: __m256i) {
+    // SAFETY: as above.
+    unsafe {
+        asm!(
+            "vpbroadcastd {a0}, dword ptr [{row} + {at0}]",
+            "vpbroadcastd {a1}, dword ptr [{row} + {at1}]",
+            "vpmaddubsw {t0}, {a0}, ymmword ptr [{b}]",
+            "vpmaddubsw {t1}, {a1}, ymmword ptr [{b} + 64]",
+            "vpaddw {t0}, {t0}, {t1}",
+            "vpmaddubsw {a0}, {a0}, ymmword ptr [{b} + 32]",
+            "vpmaddubsw {a1}, {a1}, ymmword ptr [{b} + 96]",
+            "vpaddw {a0}, {a0}, {a1}",
+            "vpmaddwd {t0}, {t0}, {ones}",
+            "vpmaddwd {a0}, {a0}, {ones}",
+            "vpaddd {left}, {left}, {t0}",
+            "vpaddd {right}, {right}, {a0}",
+            row = in(reg) a,
+            at0 = in(reg) at[0],
+            at1 = in(reg) at[1],
+            b = in(reg) b,
+            ones = in(ymm_reg) ones,
+            left = inout(ymm_reg) sums[0],
+            right = inout(ymm_reg) sums[1],
+            a0 = out(ymm_reg) _,
+            a1 = out(ymm_reg) _,
+            t0 = out(ymm_reg) _,
+            t1 = out(ymm_reg) _,
+            options(pure, readonly, nostack, preserves_flags),
+        );
+    }
+}
+
 /// Fills the first M rows of a tile: from 16 bits if WIDE.
 ///
 /// # Safety
 /// The CPU has AVX2; `job` was checked.
 #[target_feature(enable = "avx2")]
 unsafe fn tile<const M: usize, const WIDE: bool>(job: &Job<'_>, out: &mut [i32; TILE]) {
-    // SAFETY: `Job::check` compared the rows with a and the segments' groups with the panel; a group of the panel is
+    // SAFETY: `Job::check` compared the rows with a, and the segments' and the order's groups with the panel; a group of the panel is
     // two vectors, a start is two vectors, and M rows of two vectors fit the tile.
     unsafe {
         let start = job.start.as_ptr();
@@ -121,22 +159,32 @@ unsafe fn tile<const M: usize, const WIDE: bool>(job: &Job<'_>, out: &mut [i32; 
             *row = row.add(*offset);
         }
         let mut b = job.panel.as_ptr();
-        for Segment { offset, groups } in job.segments.list() {
-            let mut at = *offset;
-            let end = at.wrapping_add(groups.wrapping_mul(4));
-            while at != end {
-                if WIDE {
+        if WIDE {
+            for Segment { offset, groups } in job.segments.list() {
+                let mut at = *offset;
+                let end = at.wrapping_add(groups.wrapping_mul(4));
+                while at != end {
                     let columns = [_mm256_loadu_si256(b.cast()), _mm256_loadu_si256(b.add(32).cast())];
                     for (acc, row) in acc.iter_mut().zip(rows) {
                         step16(acc, row, at, columns);
                     }
-                } else {
-                    for (acc, row) in acc.iter_mut().zip(rows) {
-                        step8(acc, row, at, b, ones);
-                    }
+                    b = b.add(64);
+                    at = at.wrapping_add(4);
+                }
+            }
+        } else {
+            let (pairs, alone) = job.order.offsets.split_at(2 * job.order.pairs);
+            for at in pairs.as_chunks::<2>().0 {
+                for (acc, row) in acc.iter_mut().zip(rows) {
+                    steps8(acc, row, at.map(|at| at as usize), b, ones);
+                }
+                b = b.add(128);
+            }
+            for at in alone {
+                for (acc, row) in acc.iter_mut().zip(rows) {
+                    step8(acc, row, *at as usize, b, ones);
                 }
                 b = b.add(64);
-                at = at.wrapping_add(4);
             }
         }
         let out = out.as_mut_ptr();
@@ -160,13 +208,11 @@ pub(super) unsafe fn multiply(wide: bool, job: &Job<'_>, out: &mut [i32; TILE]) 
             (3, true) => tile::<3, true>(job, out),
             (4, true) => tile::<4, true>(job, out),
             (5, true) => tile::<5, true>(job, out),
-            (6, true) => tile::<6, true>(job, out),
             (1, false) => tile::<1, false>(job, out),
             (2, false) => tile::<2, false>(job, out),
             (3, false) => tile::<3, false>(job, out),
             (4, false) => tile::<4, false>(job, out),
             (5, false) => tile::<5, false>(job, out),
-            (6, false) => tile::<6, false>(job, out),
             (rows, _) => unreachable!("a tile of {rows} rows"),
         }
     }
