@@ -78,9 +78,10 @@ struct Division {
     panel_blocks: usize,
 }
 
-/// A tile's sums: of a pass, and of all.
+/// A tile's sums: of a pass, of a second one that vectors end together with it, and of all.
 struct Room {
     acc: [i32; TILE],
+    high: [i32; TILE],
     sums: [i64; TILE],
 }
 
@@ -149,7 +150,7 @@ impl Drive<'_> {
         let rows = self.rows(batch, row_block * division.rows, division.rows);
         let first = panel_block * division.panels;
         let shape = self.ending.kernel.tile().expect("a kernel with tiles");
-        let mut room = Room { acc: [0; TILE], sums: [0; TILE] };
+        let mut room = Room { acc: [0; TILE], high: [0; TILE], sums: [0; TILE] };
         let panels = first..(first + division.panels).min(self.packing.panels);
         let panel_bytes = self.packing.groups * shape.columns * 4;
         let tiles = || (0..rows.len).step_by(shape.rows).map(|row| row..(row + shape.rows).min(rows.len));
@@ -209,7 +210,7 @@ impl Drive<'_> {
         column: usize,
         rows: &Rows,
         range: Range<usize>,
-        Room { acc, sums }: &mut Room,
+        Room { acc, high, sums }: &mut Room,
         canvas: &Canvas,
     ) {
         let (packing, operator, kernel) = (self.packing, self.ending.operator, self.ending.kernel);
@@ -241,6 +242,11 @@ impl Drive<'_> {
         assert!(rows.furthest + (column + count) * width <= canvas.len, "a row leaves the output");
         multiply(0, acc);
         if let Finish::Vectors(table) = self.finish {
+            let mut tile = Sums { acc, high: None };
+            if packing.passes.len() > 1 {
+                multiply(1, high);
+                tile.high = Some(high);
+            }
             let mut columns = Columns {
                 count,
                 table: &table[3 * panel * columns..][..3 * columns],
@@ -251,7 +257,7 @@ impl Drive<'_> {
             };
             if !matches!(operator.end, End::Table(_)) {
                 // SAFETY: the bounds were just checked, and tasks write disjoint parts.
-                return unsafe { finish(kernel, acc, &columns, places, canvas.out) };
+                return unsafe { finish(kernel, tile, &columns, places, canvas.out) };
             }
             // What the table is asked for, row after row.
             let mut values = [0i32; TILE];
@@ -259,7 +265,7 @@ impl Drive<'_> {
             let rows: [usize; TILE_ROWS] = std::array::from_fn(|row| row * stride * 4);
             (columns.width, columns.first) = (4, 0);
             // SAFETY: a tile has room for the rows and columns of a tile, of 4 bytes each.
-            unsafe { finish(kernel, acc, &columns, &rows[..places.len()], values.as_mut_ptr().cast()) };
+            unsafe { finish(kernel, tile, &columns, &rows[..places.len()], values.as_mut_ptr().cast()) };
             for (values, place) in values.chunks(stride).zip(places) {
                 // SAFETY: as above.
                 let out = unsafe { canvas.piece(place + column * width, count * width) };
@@ -329,22 +335,33 @@ impl Work for Rowwise<'_> {
     }
 }
 
+/// A tile's sums as vectors end them.
+#[derive(Clone, Copy)]
+pub(super) struct Sums<'a> {
+    pub acc: &'a [i32; TILE],
+    /// What is added 256 times, on kernels that end two passes at once ([`Kernel::tile`]).
+    pub high: Option<&'a [i32; TILE]>,
+}
+
 /// Requantises and writes a tile by vectors.
 ///
 /// # Safety
 /// Every row's columns lie inside `out`, and no other thread touches them.
 pub(super) unsafe fn finish(
     kernel: Kernel,
-    acc: &[i32; TILE],
+    sums: Sums<'_>,
     columns: &Columns<'_>,
     places: &[usize],
     out: *mut u8,
 ) {
+    #[allow(unused_variables, reason = "not on every CPU")]
+    let Sums { acc, high } = sums;
+    assert!(high.is_none() || kernel.tile().is_some_and(|tile| tile.passes == 2), "passes that vectors end");
     match kernel {
         Kernel::Portable => unreachable!("the portable kernel has no tiles"),
         // SAFETY: the value proves the features, the rest is passed on.
         #[cfg(target_arch = "x86_64")]
-        Kernel::Avx2(_) => unsafe { super::avx2::finish(acc, columns, places, out) },
+        Kernel::Avx2(_) => unsafe { super::avx2::finish(sums, columns, places, out) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Kernel::Avx512(_) => unsafe { super::avx512::finish(acc, columns, places, out) },

@@ -138,18 +138,18 @@ impl Kernel {
 
     /// The shape of the kernel's tiles, if it has any.
     pub(super) const fn tile(self) -> Option<TileShape> {
-        let (rows, columns, lanes, eights) = match self {
+        let (rows, columns, lanes, eights, passes) = match self {
             Self::Portable => return None,
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => (avx2::ROWS, avx2::COLUMNS, 8, Eights::Positive),
+            Self::Avx2(_) => (avx2::ROWS, avx2::COLUMNS, 8, Eights::Positive, 2),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) => (avx512::ROWS, avx512::COLUMNS, 16, Eights::Unsigned),
+            Self::Avx512(_) => (avx512::ROWS, avx512::COLUMNS, 16, Eights::Unsigned, 1),
             #[cfg(target_arch = "aarch64")]
-            Self::Neon(_) => (neon::ROWS, neon::COLUMNS, 4, Eights::Widened),
+            Self::Neon(_) => (neon::ROWS, neon::COLUMNS, 4, Eights::Widened, 1),
             #[cfg(target_arch = "aarch64")]
-            Self::NeonDot(_) => (neon::ROWS, neon::COLUMNS, 4, Eights::Signed),
+            Self::NeonDot(_) => (neon::ROWS, neon::COLUMNS, 4, Eights::Signed, 1),
         };
-        Some(TileShape { rows, columns, lanes, eights })
+        Some(TileShape { rows, columns, lanes, eights, passes })
     }
 
     /// Sums of products for a checked job.
@@ -184,6 +184,8 @@ pub(super) struct TileShape {
     pub lanes: usize,
     /// How it has products of 8 bits.
     pub eights: Eights,
+    /// Most passes that its vectors end: the low and the high parts of 16 bits.
+    pub passes: usize,
 }
 
 /// How a kernel has products of 8 bits by 8 bits.

@@ -192,7 +192,10 @@ impl Gemm {
         let made: Result<_, Infallible> = self.finish.get(|| {
             let clamped = matches!(operator.end, End::Requantise | End::Table(_));
             let alike = (0..3).all(|axis| self.rows[axis] == 1 || operator.params[axis] == 0);
-            if packing.passes.len() > 1 || !clamped || !alike {
+            // Either all terms at once, or the low and then the high parts of all.
+            let shifts: Vec<u32> = packing.passes.iter().map(|pass| pass.shift).collect();
+            let few = shifts == [0] || shifts == [0, 8] && self.shape.passes == 2;
+            if !few || !clamped || !alike {
                 return Ok(Finish::Rows);
             }
             let dtype = operator.b.as_ref().expect("a product has a b").dtype;

@@ -1,8 +1,8 @@
-//! Requantisation by vectors of 8 accumulators.
+//! Requantisation by vectors of 8 accumulators, of 32 bits, or of 32 bits and 256 times 32 more.
 
 use std::arch::x86_64::*;
 
-use super::{COLUMNS, Columns, TILE};
+use super::{COLUMNS, Columns, Sums};
 
 /// Multipliers, addends and shifts of 8 columns, each of the even and of the odd ones.
 struct Records {
@@ -44,18 +44,24 @@ impl Records {
         Self { multipliers, addends, shifts, high }
     }
 
-    /// Requantises 8 accumulators: products of even and odd lanes in 64 bits, of which the low halves are the quotients
-    /// (the plan proves that they fit).
+    /// Products of 8 numbers with the multipliers, of even and odd lanes in 64 bits.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn products(&self, acc: __m256i) -> [__m256i; 2] {
+        let [even, odd] = self.multipliers;
+        [_mm256_mul_epi32(acc, even), _mm256_mul_epi32(_mm256_srli_epi64::<32>(acc), odd)]
+    }
+
+    /// Requantises 8 accumulators, whose products with the multipliers these are: the low halves of what is shifted are the
+    /// quotients (the plan proves that they fit).
     ///
     /// AVX2 shifts 64 bits without signs only. Where every shift is 32 or more, the high halves are shifted by what is left of
     /// it, with their signs; otherwise the numbers are turned by 2^63 first and the quotients back by 2^63 / 2^s.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn quotients(&self, acc: __m256i) -> __m256i {
-        let product = |acc, half: usize| {
-            _mm256_add_epi64(_mm256_mul_epi32(acc, self.multipliers[half]), self.addends[half])
-        };
-        let (even, odd) = (product(acc, 0), product(_mm256_srli_epi64::<32>(acc), 1));
+    fn quotients(&self, [even, odd]: [__m256i; 2]) -> __m256i {
+        let even = _mm256_add_epi64(even, self.addends[0]);
+        let odd = _mm256_add_epi64(odd, self.addends[1]);
         if let Some(high) = self.high {
             let halves = _mm256_blend_epi32::<0b1010_1010>(_mm256_srli_epi64::<32>(even), odd);
             return _mm256_srav_epi32(halves, high);
@@ -68,6 +74,22 @@ impl Records {
         let (even, odd) = (shift(even, self.shifts[0]), shift(odd, self.shifts[1]));
         _mm256_blend_epi32::<0b1010_1010>(even, _mm256_slli_epi64::<32>(odd))
     }
+
+    /// The quotients of 8 of a tile's sums from `at` on. A sum of two passes is at most 62 bits long together with its
+    /// multiplier, so that its parts' products may wrap on the way.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn of_tile(&self, Sums { acc, high }: Sums<'_>, at: usize) -> __m256i {
+        // SAFETY: 8 sums.
+        let load = |sums: &[i32]| unsafe { _mm256_loadu_si256(sums[at..][..8].as_ptr().cast()) };
+        let [mut even, mut odd] = self.products(load(acc));
+        if let Some(high) = high {
+            let [more, other] = self.products(load(high));
+            even = _mm256_add_epi64(even, _mm256_slli_epi64::<8>(more));
+            odd = _mm256_add_epi64(odd, _mm256_slli_epi64::<8>(other));
+        }
+        self.quotients([even, odd])
+    }
 }
 
 /// Requantises and writes `rows` rows of a tile; row i begins at byte `places[i]` of `out`.
@@ -76,7 +98,7 @@ impl Records {
 /// The CPU has AVX2; every row's columns lie inside `out`, and no other thread touches them.
 #[target_feature(enable = "avx2")]
 pub(in crate::engine::arch) unsafe fn finish(
-    acc: &[i32; TILE],
+    sums: Sums<'_>,
     columns: &Columns<'_>,
     places: &[usize],
     out: *mut u8,
@@ -84,15 +106,11 @@ pub(in crate::engine::arch) unsafe fn finish(
     let records = |first: usize| {
         Records::new(columns.table[3 * first..][..24].try_into().expect("six vectors for 8 columns"))
     };
-    // SAFETY: rows of 16 accumulators.
-    let load = |row: usize, first: usize| unsafe {
-        _mm256_loadu_si256(acc[row * COLUMNS + first..][..8].as_ptr().cast())
-    };
     let (lo, hi) = (_mm256_set1_epi32(columns.lo), _mm256_set1_epi32(columns.hi));
     if columns.count == COLUMNS {
         let (left, right) = (records(0), records(8));
         for (row, place) in places.iter().enumerate() {
-            let y = [left.quotients(load(row, 0)), right.quotients(load(row, 8))];
+            let y = [left.of_tile(sums, row * COLUMNS), right.of_tile(sums, row * COLUMNS + 8)];
             let y = y.map(|y| _mm256_min_epi32(_mm256_max_epi32(y, lo), hi));
             // SAFETY: the columns are the caller's to write.
             unsafe { write(y, columns.width, out.add(place + columns.first)) };
@@ -104,7 +122,7 @@ pub(in crate::engine::arch) unsafe fn finish(
         let count = (columns.count - first).min(8);
         for (row, place) in places.iter().enumerate() {
             let mut values = [0i32; 8];
-            let y = records.quotients(load(row, first));
+            let y = records.of_tile(sums, row * COLUMNS + first);
             let y = _mm256_min_epi32(_mm256_max_epi32(y, lo), hi);
             // SAFETY: room for 8 values; the columns are the caller's to write.
             unsafe {
@@ -189,8 +207,9 @@ pub(in crate::engine::arch) unsafe fn finish_alike(
     for (acc, out) in acc.iter().zip(&mut *out) {
         // SAFETY: 32 accumulators and 32 bytes.
         unsafe {
-            let quotient =
-                |i: usize| records.quotients(_mm256_loadu_si256(acc.as_ptr().add(8 * i).cast()));
+            let quotient = |i: usize| {
+                records.quotients(records.products(_mm256_loadu_si256(acc.as_ptr().add(8 * i).cast())))
+            };
             let bytes = narrow.bytes([quotient(0), quotient(1), quotient(2), quotient(3)]);
             _mm256_storeu_si256(out.as_mut_ptr().cast(), bytes);
         }

@@ -14,6 +14,7 @@ mod finish;
 use std::arch::asm;
 use std::arch::x86_64::*;
 
+use super::drive::Sums;
 use super::{Columns, Job, Segment, TILE, Work};
 pub(super) use finish::{finish, finish_alike};
 
