@@ -9,8 +9,8 @@ use crate::engine::finish::{At, Ending};
 use crate::engine::gemm::{Gemm, Packing, Weights};
 use crate::engine::plan::End;
 
-/// Most rows of a task: a multiple of every kernel's tile, small enough for their places to be kept on the stack.
-const BLOCK: usize = 420;
+/// Most rows of a task, small enough for their places to be kept on the stack.
+const BLOCK: usize = 504;
 
 /// Bytes of columns that stay in the first cache while they meet many rows.
 const NEAR: usize = 1 << 15;
@@ -128,7 +128,7 @@ impl Drive<'_> {
             let by_rows = wanted.min(rows.div_ceil(shape.rows));
             (by_rows, wanted.div_ceil(by_rows).min(panels))
         };
-        let block = rows.div_ceil(by_rows).next_multiple_of(shape.rows).min(BLOCK);
+        let block = rows.div_ceil(by_rows).next_multiple_of(shape.rows).min(BLOCK / shape.rows * shape.rows);
         let panel_block = panels.div_ceil(by_panels);
         Division {
             rows: block,

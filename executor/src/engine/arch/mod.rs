@@ -214,10 +214,10 @@ impl Eights {
 }
 
 /// Most rows of a tile.
-const TILE_ROWS: usize = 14;
+const TILE_ROWS: usize = 25;
 
 /// Room for the largest tile.
-const TILE: usize = TILE_ROWS * 32;
+const TILE: usize = 14 * 32;
 
 /// Neighbouring terms of a row of a.
 #[derive(Debug, Clone, Copy)]

@@ -109,6 +109,28 @@ pub(in crate::engine::arch) unsafe fn finish(
     let (lo, hi) = (_mm256_set1_epi32(columns.lo), _mm256_set1_epi32(columns.hi));
     if columns.count == COLUMNS {
         let (left, right) = (records(0), records(8));
+        if columns.width == 1 {
+            let narrow = Narrow::new((columns.lo, columns.hi));
+            for (pair, two) in places.chunks(2).enumerate() {
+                let at = 2 * pair * COLUMNS;
+                let (first, second) = (two[0], *two.last().expect("a chunk is not empty"));
+                let next = at + (two.len() - 1) * COLUMNS;
+                let y = [
+                    left.of_tile(sums, at),
+                    right.of_tile(sums, at + 8),
+                    left.of_tile(sums, next),
+                    right.of_tile(sums, next + 8),
+                ];
+                let bytes = narrow.bytes(y);
+                // SAFETY: the columns are the caller's to write.
+                unsafe {
+                    let out = |place: usize| out.add(place + columns.first).cast();
+                    _mm_storeu_si128(out(first), _mm256_castsi256_si128(bytes));
+                    _mm_storeu_si128(out(second), _mm256_extracti128_si256::<1>(bytes));
+                }
+            }
+            return;
+        }
         for (row, place) in places.iter().enumerate() {
             let y = [left.of_tile(sums, row * COLUMNS), right.of_tile(sums, row * COLUMNS + 8)];
             let y = y.map(|y| _mm256_min_epi32(_mm256_max_epi32(y, lo), hi));
@@ -137,7 +159,7 @@ pub(in crate::engine::arch) unsafe fn finish(
     }
 }
 
-/// Writes 16 values, which fit `width` bytes each.
+/// Writes 16 values, which fit `width` bytes each: 2 or 4.
 ///
 /// # Safety
 /// The CPU has AVX2, and there is room for them.
@@ -149,12 +171,6 @@ unsafe fn write([left, right]: [__m256i; 2], width: usize, out: *mut u8) {
     // SAFETY: the caller's room is as large as what is written.
     unsafe {
         match width {
-            1 => {
-                let y = halves();
-                let bytes =
-                    _mm_packs_epi16(_mm256_castsi256_si128(y), _mm256_extracti128_si256::<1>(y));
-                _mm_storeu_si128(out.cast(), bytes);
-            }
             2 => _mm256_storeu_si256(out.cast(), halves()),
             _ => {
                 _mm256_storeu_si256(out.cast(), left);

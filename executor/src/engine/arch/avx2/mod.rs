@@ -41,8 +41,10 @@ impl Avx2 {
     }
 }
 
-/// Rows of a tile.
-pub(super) const ROWS: usize = 5;
+/// Rows whose sums are in registers at once.
+const TOGETHER: usize = 5;
+/// Rows of a tile: several times as many, so that what a tile takes beside its products is shared by more of them.
+pub(super) const ROWS: usize = 5 * TOGETHER;
 /// Columns of a tile: two vectors.
 pub(super) const COLUMNS: usize = 16;
 
@@ -142,21 +144,21 @@ unsafe fn steps8(sums: &mut [__m256i; 2], a: *const u8, at: [usize; 2], b: *cons
     }
 }
 
-/// Fills the first M rows of a tile: from 16 bits if WIDE.
+/// Sums of M rows: from 16 bits if WIDE.
 ///
 /// # Safety
-/// The CPU has AVX2; `job` was checked.
+/// The CPU has AVX2; `job` was checked, and these are M of its rows; M rows of two vectors fit `out`.
 #[target_feature(enable = "avx2")]
-unsafe fn tile<const M: usize, const WIDE: bool>(job: &Job<'_>, out: &mut [i32; TILE]) {
-    // SAFETY: `Job::check` compared the rows with a, and the segments' and the order's groups with the panel; a group of the panel is
-    // two vectors, a start is two vectors, and M rows of two vectors fit the tile.
+unsafe fn tile<const M: usize, const WIDE: bool>(job: &Job<'_>, places: &[usize], out: *mut i32) {
+    // SAFETY: `Job::check` compared the rows with a, and the segments' and the order's groups with the panel; a group of the
+    // panel is two vectors, and so is a start.
     unsafe {
         let start = job.start.as_ptr();
         let start = [_mm256_loadu_si256(start.cast()), _mm256_loadu_si256(start.add(8).cast())];
         let ones = _mm256_set1_epi16(1);
         let mut acc = [start; M];
         let mut rows = [job.a.as_ptr(); M];
-        for (row, offset) in rows.iter_mut().zip(job.rows) {
+        for (row, offset) in rows.iter_mut().zip(places) {
             *row = row.add(*offset);
         }
         let mut b = job.panel.as_ptr();
@@ -188,7 +190,6 @@ unsafe fn tile<const M: usize, const WIDE: bool>(job: &Job<'_>, out: &mut [i32; 
                 b = b.add(64);
             }
         }
-        let out = out.as_mut_ptr();
         for (row, acc) in acc.iter().enumerate() {
             _mm256_storeu_si256(out.add(row * COLUMNS).cast(), acc[0]);
             _mm256_storeu_si256(out.add(row * COLUMNS + 8).cast(), acc[1]);
@@ -201,20 +202,27 @@ unsafe fn tile<const M: usize, const WIDE: bool>(job: &Job<'_>, out: &mut [i32; 
 /// # Safety
 /// The CPU has AVX2; `job` was checked.
 pub(super) unsafe fn multiply(wide: bool, job: &Job<'_>, out: &mut [i32; TILE]) {
-    // SAFETY: passed on.
-    unsafe {
-        match (job.rows.len(), wide) {
-            (1, true) => tile::<1, true>(job, out),
-            (2, true) => tile::<2, true>(job, out),
-            (3, true) => tile::<3, true>(job, out),
-            (4, true) => tile::<4, true>(job, out),
-            (5, true) => tile::<5, true>(job, out),
-            (1, false) => tile::<1, false>(job, out),
-            (2, false) => tile::<2, false>(job, out),
-            (3, false) => tile::<3, false>(job, out),
-            (4, false) => tile::<4, false>(job, out),
-            (5, false) => tile::<5, false>(job, out),
-            (rows, _) => unreachable!("a tile of {rows} rows"),
+    let (mut rows, mut out) = (job.rows, out.as_mut_ptr());
+    while !rows.is_empty() {
+        // As even as they can be.
+        let (some, rest) = rows.split_at(rows.len().div_ceil(rows.len().div_ceil(TOGETHER)));
+        // SAFETY: passed on; a job has at most ROWS rows, which fit the tile.
+        unsafe {
+            match (some.len(), wide) {
+                (1, true) => tile::<1, true>(job, some, out),
+                (2, true) => tile::<2, true>(job, some, out),
+                (3, true) => tile::<3, true>(job, some, out),
+                (4, true) => tile::<4, true>(job, some, out),
+                (5, true) => tile::<5, true>(job, some, out),
+                (1, false) => tile::<1, false>(job, some, out),
+                (2, false) => tile::<2, false>(job, some, out),
+                (3, false) => tile::<3, false>(job, some, out),
+                (4, false) => tile::<4, false>(job, some, out),
+                (5, false) => tile::<5, false>(job, some, out),
+                (rows, _) => unreachable!("{rows} rows at once"),
+            }
+            out = out.add(some.len() * COLUMNS);
         }
+        rows = rest;
     }
 }
