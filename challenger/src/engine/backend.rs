@@ -100,6 +100,12 @@ pub(crate) fn looked_up(table: Tensor<1, Int>, index: Tensor<1, Int>) -> Tensor<
     }
 }
 
+/// Whether a sum of single floats less one of its terms is what is left by rounding: a GPU's compiler may take it for the other
+/// term.
+pub(crate) fn rounds_as_written(device: &Device) -> bool {
+    [Device::flex(), ndarray()].contains(device)
+}
+
 /// Whether a device's casts from doubles give a type's limits for what is beyond them. They are known to on burn-flex, where
 /// clamping what a cast gives takes a fraction of clamping doubles; burn-ndarray stops.
 pub(crate) fn casts_saturate(device: &Device) -> bool {

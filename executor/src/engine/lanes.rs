@@ -113,7 +113,9 @@ impl Work for Pairs<'_> {
         let (lo, hi) = (i32::from(self.clip.0), i32::from(self.clip.1));
         for ((a, b), out) in self.a.iter().zip(self.b).zip(self.out) {
             let (a, b) = (i32::from(a.cast_signed()), i32::from(b.cast_signed()));
-            let sum = |ka: i32, kb: i32, c: i32| a.wrapping_mul(ka).wrapping_add(b.wrapping_mul(kb)).wrapping_add(c);
+            let sum = |ka: i32, kb: i32, c: i32| {
+                a.wrapping_mul(ka).wrapping_add(b.wrapping_mul(kb)).wrapping_add(c)
+            };
             let value = sum(ha, hb, ch).wrapping_add(sum(la, lb, cl) >> LOW);
             *out = value.wrapping_shr(shift).max(lo).min(hi) as u8;
         }

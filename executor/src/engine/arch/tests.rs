@@ -50,7 +50,13 @@ fn check_product(kernel: Kernel, shape: TileShape, wide: bool, rows: usize, draw
         offsets.rotate_left(segments.groups() / 3);
         for weights in panel[..2 * pairs * shape.columns * 4].chunks_mut(2 * shape.columns * 4) {
             let (first, second) = weights.split_at_mut(shape.columns * 4);
-            let four: [i8; 4] = draw.pick(&[[127, 127, 4, 0], [-128, -127, 0, -3], [64; 4], [-64; 4], [127, -128, 127, -128]]);
+            let four: [i8; 4] = draw.pick(&[
+                [127, 127, 4, 0],
+                [-128, -127, 0, -3],
+                [64; 4],
+                [-64; 4],
+                [127, -128, 127, -128],
+            ]);
             for (first, second) in first.chunks_mut(2).zip(second.chunks_mut(2)) {
                 first.copy_from_slice(&[four[0] as u8, four[1] as u8]);
                 second.copy_from_slice(&[four[2] as u8, four[3] as u8]);
@@ -60,7 +66,15 @@ fn check_product(kernel: Kernel, shape: TileShape, wide: bool, rows: usize, draw
     let order = Order::new(offsets.clone(), pairs);
     let start: Vec<i32> = (0..shape.columns).map(|_| draw.word() as i32).collect();
     let places: Vec<usize> = (0..rows).map(|_| draw.upto(200) as usize).collect();
-    let job = Job { a: &a, rows: &places, segments: &segments, order: &order, panel: &panel, start: &start, ahead: 0 };
+    let job = Job {
+        a: &a,
+        rows: &places,
+        segments: &segments,
+        order: &order,
+        panel: &panel,
+        start: &start,
+        ahead: 0,
+    };
     let mut out = [-7; TILE];
     kernel.multiply(wide, &job, &mut out);
 

@@ -253,7 +253,9 @@ impl Gemm {
     pub fn change(&self, a: DType, unsigned: bool) -> Change {
         match (self.wide, a) {
             (false, _) if unsigned || self.shape.eights == Eights::Signed => Change::Narrow,
-            (false, _) if self.shape.eights == Eights::Positive => unreachable!("another product runs instead"),
+            (false, _) if self.shape.eights == Eights::Positive => {
+                unreachable!("another product runs instead")
+            }
             (false, _) => Change::Shifted,
             (true, DType::I8) => Change::Extended,
             (true, _) => Change::Wide,

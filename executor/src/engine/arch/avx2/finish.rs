@@ -39,7 +39,8 @@ impl Records {
     #[target_feature(enable = "avx2")]
     fn of(multipliers: [__m256i; 2], addends: [__m256i; 2], shifts: [__m256i; 2]) -> Self {
         let less = |shifts| _mm256_sub_epi64(shifts, _mm256_set1_epi64x(32));
-        let high = _mm256_blend_epi32::<0b1010_1010>(less(shifts[0]), _mm256_slli_epi64::<32>(less(shifts[1])));
+        let high =
+            _mm256_blend_epi32::<0b1010_1010>(less(shifts[0]), _mm256_slli_epi64::<32>(less(shifts[1])));
         let high = (_mm256_movemask_ps(_mm256_castsi256_ps(high)) == 0).then_some(high);
         Self { multipliers, addends, shifts, high }
     }
