@@ -375,3 +375,31 @@ fn random_products_run_in_tiles() {
     assert!(all > 300 && 3 * tiles > 2 * all, "most products are legal and run in tiles");
     assert!([vectors, passes, images, live].into_iter().all(|seen| seen > 15), "every part is seen");
 }
+
+/// The same of random networks: products of 8 bits run directly, and on kernels that need it those of an a that is never negative
+/// alone.
+#[test]
+fn random_networks_multiply_8_bits_directly() {
+    let Some(kernel) = Kernel::available().into_iter().skip(1).next_back() else { return };
+    let Some(tile) = kernel.tile().filter(|tile| tile.eights.direct(true)) else { return };
+    let (mut direct, mut positive, mut others) = (0, 0, 0);
+    for seed in 0..300 {
+        let Some(program) = legal(Draw(seed).network().0) else { continue };
+        let engine = Engine::with(&program, kernel);
+        for operator in &engine.plan.operators {
+            let Way::Gemm(gemm) = &operator.way else { continue };
+            let never = match operator.a.source {
+                plan::Place::Output(earlier) => engine.plan.operators[earlier].positive,
+                plan::Place::Input | plan::Place::Constant(_) => false,
+            };
+            assert_eq!(!gemm.wide, tile.eights.direct(never), "{}", kernel.name());
+            *(if gemm.wide { &mut others } else { &mut direct }) += 1;
+            positive += usize::from(never);
+        }
+    }
+    println!(
+        "{}: {direct} directly, {others} as 16 bits; {positive} of an a that is never negative",
+        kernel.name()
+    );
+    assert!(direct > 50 && positive > 50, "both kinds are seen");
+}

@@ -1,22 +1,23 @@
 //! Any fold by lanes: outputs that differ in o3 alone are computed side by side, one term at a time. Windows do not
 //! move along o3, so the lanes agree on which terms are inside.
 
-use narrows_program::{DType, Fold};
+use narrows_program::Fold;
 
 use super::arch::Work;
 use super::finish::{Accumulator, At, Ending};
-use super::plan::{End, Map, Planned};
+use super::pairs;
+use super::plan::{Map, Planned};
 use super::span::{Span, dot, row_coordinates};
 use super::tasks::tasks;
 use super::values::{Element, View, with_view};
 
 /// Lanes that are computed at once: their accumulators stay in the first cache.
-const LANES: usize = 512;
+pub(super) const LANES: usize = 512;
 
 /// Evaluates the ending's operator into `out`. `narrow`: accumulators provably fit 32 bits.
 pub(super) fn run(ending: Ending<'_>, a: View<'_>, b: Option<View<'_>>, narrow: bool, out: &mut [u8]) {
     if let (View::I8(a), Some(View::I8(b))) = (a, b)
-        && pairs(ending, a, b, out)
+        && pairs::run(ending, a, b, out)
     {
         return;
     }
@@ -28,98 +29,9 @@ pub(super) fn run(ending: Ending<'_>, a: View<'_>, b: Option<View<'_>>, narrow: 
     });
 }
 
-/// Evaluates a sum of two 8-bit tensors that stand as the output does, with one record, if the operator is one; says
-/// whether it was.
-fn pairs(ending: Ending<'_>, a: &[[u8; 1]], b: &[[u8; 1]], out: &mut [u8]) -> bool {
-    let operator = ending.operator;
-    let b_map = operator.b.as_ref().map(|b| b.map);
-    let plain = operator.fold == Fold::Pair
-        && operator.dtype == DType::I8
-        && matches!(operator.end, End::Requantise)
-        && operator.out[..3] == [1; 3]
-        && !(operator.windowed(0) || operator.windowed(1))
-        && operator.params[3] == 0
-        && operator.a.map.out[3] == 1
-        && b_map.is_some_and(|map| map.out[3] == 1);
-    let (true, Some(b_map), Some(halves)) = (plain, b_map, Halves::new(operator)) else { return false };
-    let count = operator.out[3];
-    let a = a[operator.a.map.base..][..count].as_flattened();
-    let b = b[b_map.base..][..count].as_flattened();
-    tasks(operator, count, LANES, out, |first, out| {
-        let range = first..first + out.len();
-        let (a, b) = (&a[range.clone()], &b[range]);
-        ending.kernel.vectorize(Pairs { halves, clip: (operator.lo as i8, operator.hi as i8), a, b, out });
-    });
-    true
-}
-
 #[inline(always)]
 fn load<T: Element, S: Accumulator>(value: T) -> S {
     S::from(value.get())
-}
-
-/// Bits of low halves.
-const LOW: u32 = 15;
-
-/// How floor((a ka + b kb + c) / 2^s) is computed in 32 bits for 8-bit a and b: with k = 2^15 h + l and c = 2^15 ch + cl it is
-/// floor((a ha + b hb + ch + floor((a la + b lb + cl) / 2^15)) / 2^(s - 15)).
-#[derive(Debug, Clone, Copy)]
-struct Halves {
-    /// ha, la; at most 16 bits each.
-    a: (i32, i32),
-    /// hb, lb.
-    b: (i32, i32),
-    /// ch, cl.
-    c: (i32, i32),
-    /// s - 15.
-    shift: u32,
-}
-
-impl Halves {
-    /// For an operator's first record; `None` if a number is too large.
-    fn new(operator: &Planned) -> Option<Self> {
-        let record = operator.records.list.first()?;
-        let scaled = |scale: i32| i128::from(scale) * i128::from(record.multiplier);
-        let numbers = [scaled(operator.scale_a), scaled(operator.scale_b), i128::from(record.addend())];
-        // What all have in common cancels: numerator and denominator lose as many twos, or gain some.
-        let common = numbers.iter().map(|number| number.trailing_zeros()).min()?.min(record.shift);
-        let more = (LOW + common).saturating_sub(record.shift);
-        let shift = record.shift + more - common - LOW;
-        let halves = numbers.map(|number| {
-            let number = (number >> common) << more;
-            let high = i32::try_from(number >> LOW).ok().filter(|high| high.unsigned_abs() <= 1 << 30)?;
-            Some((high, (number & ((1 << LOW) - 1)) as i32))
-        });
-        let [Some(a), Some(b), Some(c)] = halves else { return None };
-        // Products of 8 by 16 bits; with c their sum is below 2^31.
-        let short = [a.0, b.0].iter().all(|high| high.unsigned_abs() <= 1 << 15);
-        short.then_some(Self { a, b, c, shift: shift.min(31) })
-    }
-}
-
-/// What [`pairs`] computes.
-struct Pairs<'a> {
-    halves: Halves,
-    clip: (i8, i8),
-    a: &'a [u8],
-    b: &'a [u8],
-    out: &'a mut [u8],
-}
-
-impl Work for Pairs<'_> {
-    #[inline(always)]
-    fn run(self) {
-        let Halves { a: (ha, la), b: (hb, lb), c: (ch, cl), shift } = self.halves;
-        let (lo, hi) = (i32::from(self.clip.0), i32::from(self.clip.1));
-        for ((a, b), out) in self.a.iter().zip(self.b).zip(self.out) {
-            let (a, b) = (i32::from(a.cast_signed()), i32::from(b.cast_signed()));
-            let sum = |ka: i32, kb: i32, c: i32| {
-                a.wrapping_mul(ka).wrapping_add(b.wrapping_mul(kb)).wrapping_add(c)
-            };
-            let value = sum(ha, hb, ch).wrapping_add(sum(la, lb, cl) >> LOW);
-            *out = value.wrapping_shr(shift).max(lo).min(hi) as u8;
-        }
-    }
 }
 
 /// Folds of operand a alone.

@@ -16,7 +16,7 @@
 //! | `arch` | what depends on the CPU, and all unsafe code |
 //! | `pack` | copies of operand b in the order in which rows and lanes read it |
 //! | `span` | the terms inside the windows, and where they stand |
-//! | `rows`, `reduce`, `lanes` | the portable ways |
+//! | `rows`, `reduce`, `lanes`, `pairs` | the portable ways; sums of two 8-bit tensors are lanes with a way of their own |
 //! | `kernel` | products of slices |
 //! | `lazy` | what is made at its first use |
 //! | `finish` | requantisation, tables, divisions, roots, and canonical bytes |
@@ -32,6 +32,7 @@ mod lanes;
 mod lazy;
 mod merge;
 mod pack;
+mod pairs;
 mod plan;
 mod reduce;
 mod rows;

@@ -89,6 +89,9 @@ pub(in crate::engine) struct Weights {
     pub orders: Vec<Order>,
 }
 
+/// A panel's columns, starts and orders.
+type Panel<'a> = ((&'a mut [u8], &'a mut [i32]), &'a mut [Order]);
+
 impl Packing {
     /// The order for `operator`'s b with these tiles; `weights` are its values if they are known. `wide`: in groups of 2.
     pub fn new(
@@ -231,7 +234,7 @@ impl Packing {
         let passes = self.passes.len();
         let starts = passes * self.columns;
         let data = &mut weights.data.bytes_mut()[..weights.starts.len() / starts * panel];
-        let one = |(number, ((data, starts), orders)): (usize, ((&mut [u8], &mut [i32]), &mut [Order]))| {
+        let one = |(number, ((data, starts), orders)): (usize, Panel<'_>)| {
             kernel.vectorize(Fill { packing: self, values, number, data, starts });
             if self.ordered {
                 self.order(data, orders);
