@@ -260,15 +260,16 @@ impl Segments {
 
 /// The groups of a pass in the order in which one panel has them, where panels have orders of their own.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Order {
+pub(super) struct GroupOrder {
     /// Where each group begins, in bytes from the row's beginning.
     offsets: Vec<u32>,
     /// How many of the first groups are summed two by two in 16 bits, counted by twos.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX2 alone takes them so"))]
     pairs: usize,
     reach: usize,
 }
 
-impl Order {
+impl GroupOrder {
     /// The first `pairs` twos of these groups go together.
     pub fn new(offsets: Vec<u32>, pairs: usize) -> Self {
         assert!(2 * pairs <= offsets.len(), "pairs are of these groups");
@@ -286,7 +287,7 @@ struct Job<'a> {
     segments: &'a Segments,
     /// The panel's own order of the same groups, for products of 8 bits of a kernel that takes them so.
     #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "AVX2 alone takes them so"))]
-    order: &'a Order,
+    order: &'a GroupOrder,
     /// The tile's columns of b: for each group, 4 bytes of each column.
     panel: &'a [u8],
     /// What the sums begin with.

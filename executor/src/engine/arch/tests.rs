@@ -63,7 +63,7 @@ fn check_product(kernel: Kernel, shape: TileShape, wide: bool, rows: usize, draw
             }
         }
     }
-    let order = Order::new(offsets.clone(), pairs);
+    let order = GroupOrder::new(offsets.clone(), pairs);
     let start: Vec<i32> = (0..shape.columns).map(|_| draw.word() as i32).collect();
     let places: Vec<usize> = (0..rows).map(|_| draw.upto(200) as usize).collect();
     let job = Job {

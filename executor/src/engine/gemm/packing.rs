@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::geometry::Geometry;
 use super::pairing::paired;
-use crate::engine::arch::{Eights, Kernel, Lines, Order, Segments, TileShape, Work};
+use crate::engine::arch::{Eights, GroupOrder, Kernel, Lines, Segments, TileShape, Work};
 use crate::engine::plan::{Map, Planned};
 use crate::engine::values::{Element, View, with_view};
 
@@ -86,11 +86,11 @@ pub(in crate::engine) struct Weights {
     /// a is read as a + 128.
     pub starts: Vec<i32>,
     /// For each batch, panel and pass the order of its groups; none where all panels have that of the segments.
-    pub orders: Vec<Order>,
+    pub orders: Vec<GroupOrder>,
 }
 
 /// A panel's columns, starts and orders.
-type Panel<'a> = ((&'a mut [u8], &'a mut [i32]), &'a mut [Order]);
+type Panel<'a> = ((&'a mut [u8], &'a mut [i32]), &'a mut [GroupOrder]);
 
 impl Packing {
     /// The order for `operator`'s b with these tiles; `weights` are its values if they are known. `wide`: in groups of 2.
@@ -220,7 +220,7 @@ impl Packing {
     pub fn room(&self) -> Option<Weights> {
         let batches: usize = self.batch.iter().product();
         let passes = batches * self.panels * self.passes.len();
-        let (starts, orders) = (vec![0; passes * self.columns], vec![Order::default(); passes]);
+        let (starts, orders) = (vec![0; passes * self.columns], vec![GroupOrder::default(); passes]);
         Some(Weights { data: Lines::zeroed(self.bytes())?, starts, orders })
     }
 
@@ -251,7 +251,7 @@ impl Packing {
     }
 
     /// Gives a filled panel's groups their order.
-    fn order(&self, data: &mut [u8], orders: &mut [Order]) {
+    fn order(&self, data: &mut [u8], orders: &mut [GroupOrder]) {
         let size = self.columns * 4;
         for (pass, order) in self.passes.iter().zip(orders) {
             let offsets: Vec<u32> = pass.segments.offsets().map(|offset| offset as u32).collect();

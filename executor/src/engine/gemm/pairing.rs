@@ -4,14 +4,14 @@
 //! may be added there, too, before they are widened, if no column's half of both, four weights, can leave 16 bits: those above
 //! 0 must not sum to more than 258, nor those below, for 127 * 258 = 32,766.
 
-use crate::engine::arch::Order;
+use crate::engine::arch::GroupOrder;
 
 /// The most that weights of one sign may sum to in a half of two groups.
 const MOST: i32 = (i16::MAX / i8::MAX as i16) as i32;
 
 /// Brings the groups of a pass, each `size` bytes of `data`, into an order in which those that go two by two come first;
 /// `offsets` say where each group's terms stand in a row of a.
-pub(super) fn paired(data: &mut [u8], size: usize, offsets: &[u32]) -> Order {
+pub(super) fn paired(data: &mut [u8], size: usize, offsets: &[u32]) -> GroupOrder {
     let group = |index: usize| &data[index * size..][..size];
     let (mut together, mut alone, mut left) = (Vec::new(), Vec::new(), Vec::new());
     let mut pass = |from: &mut dyn Iterator<Item = usize>, rest: &mut Vec<usize>| {
@@ -34,7 +34,7 @@ pub(super) fn paired(data: &mut [u8], size: usize, offsets: &[u32]) -> Order {
     together.extend(alone);
     let moved: Vec<u8> = together.iter().flat_map(|index| group(*index)).copied().collect();
     data[..moved.len()].copy_from_slice(&moved);
-    Order::new(together.iter().map(|index| offsets[*index]).collect(), pairs)
+    GroupOrder::new(together.iter().map(|index| offsets[*index]).collect(), pairs)
 }
 
 /// Whether two groups' products, of a from 0 to 127, can be added in 16 bits.
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     /// Groups of one column.
-    fn order(groups: &[[i8; 4]]) -> (Vec<[i8; 4]>, Order) {
+    fn order(groups: &[[i8; 4]]) -> (Vec<[i8; 4]>, GroupOrder) {
         let mut data: Vec<u8> = groups.as_flattened().iter().map(|weight| weight.cast_unsigned()).collect();
         let offsets: Vec<u32> = (0..groups.len() as u32).map(|index| 4 * index).collect();
         let order = paired(&mut data, 4, &offsets);
@@ -66,14 +66,14 @@ mod tests {
         for (sign, beyond) in [(1i8, [127, 127, 5, 0]), (-1, [-128, -127, -4, 0])] {
             let [a, b, ..] = beyond;
             let last = [[a, b, 1, 1], [if sign > 0 { 4 } else { -3 }, 0, 1, 1]];
-            assert_eq!(order(&last).1, Order::new(vec![0, 4], 1), "{last:?}");
+            assert_eq!(order(&last).1, GroupOrder::new(vec![0, 4], 1), "{last:?}");
             let beyond = [[a, b, 1, 1], [beyond[2], 0, 1, 1]];
-            assert_eq!(order(&beyond).1, Order::new(vec![0, 4], 0), "{beyond:?}");
+            assert_eq!(order(&beyond).1, GroupOrder::new(vec![0, 4], 0), "{beyond:?}");
         }
         // Signs do not make up for each other: a may be 0 where weights have one of them.
-        assert_eq!(order(&[[127, -127, 0, 0], [127, -127, 0, 0]]).1, Order::new(vec![0, 4], 1));
-        assert_eq!(order(&[[127, -128, 0, 0], [127, -128, 9, 9]]).1, Order::new(vec![0, 4], 1));
-        assert_eq!(order(&[[127, 5, -128, 0], [127, -128, 0, 0]]).1, Order::new(vec![0, 4], 0));
+        assert_eq!(order(&[[127, -127, 0, 0], [127, -127, 0, 0]]).1, GroupOrder::new(vec![0, 4], 1));
+        assert_eq!(order(&[[127, -128, 0, 0], [127, -128, 9, 9]]).1, GroupOrder::new(vec![0, 4], 1));
+        assert_eq!(order(&[[127, 5, -128, 0], [127, -128, 0, 0]]).1, GroupOrder::new(vec![0, 4], 0));
     }
 
     #[test]
@@ -81,10 +81,10 @@ mod tests {
         let (large, small) = ([127, 127, 0, 0], [1, 2, 3, 4]);
         let groups = [large, large, small, large, large, small, large];
         let (moved, order) = order(&groups);
-        assert_eq!(order, Order::new(vec![4, 8, 16, 20, 0, 12, 24], 2));
+        assert_eq!(order, GroupOrder::new(vec![4, 8, 16, 20, 0, 12, 24], 2));
         assert_eq!(moved, [large, small, large, small, large, large, large]);
         let (moved, order) = super::tests::order(&[large, large, large]);
-        assert_eq!((moved, order), (vec![large; 3], Order::new(vec![0, 4, 8], 0)));
-        assert_eq!(super::tests::order(&[]).1, Order::new(vec![], 0));
+        assert_eq!((moved, order), (vec![large; 3], GroupOrder::new(vec![0, 4, 8], 0)));
+        assert_eq!(super::tests::order(&[]).1, GroupOrder::new(vec![], 0));
     }
 }
