@@ -136,7 +136,7 @@ mod tests {
     fn attack_27_pairs_of_all_bytes_are_the_definition() {
         let mut draw = Draw(31);
         let mut taken = 0;
-        for round in 0..300 {
+        for _ in 0..300 {
             let scale = |draw: &mut Draw| match draw.upto(3) {
                 0 => draw.pick(&[0, 1, -1, 1 << 30, -(1 << 30), (1 << 15) - 1, 1 << 15, -(1 << 15) - 1]),
                 _ => (draw.word() as i32) >> draw.upto(30).max(1),
@@ -148,7 +148,6 @@ mod tests {
             let record = Record { bias, multiplier, shift };
             let clip = draw.pick(&[(i8::MIN, i8::MAX), (0, i8::MAX), (-5, 100)]);
             taken += usize::from(check(scales, record, clip));
-            assert!(round > 0 || taken <= 1);
         }
         assert!(taken > 100, "{taken} of 300 are taken");
     }

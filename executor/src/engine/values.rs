@@ -86,6 +86,13 @@ impl Record {
     }
 }
 
+/// By how many bits a multiplier of 31 bits, its addend and its shift may be raised so that the shift is 32, which some CPUs'
+/// vectors do faster; fewer where the multiplier leaves no room. Where the quotient fits 32 bits, the numerator is below
+/// 2^(31 + shift), so below 2^63 then.
+pub(super) fn raised(multiplier: i32, shift: u32) -> u32 {
+    32u32.saturating_sub(shift).min(multiplier.leading_zeros().saturating_sub(1))
+}
+
 /// A constant's records, also field by field, for loops over neighbouring ones.
 #[derive(Debug, Default)]
 pub(super) struct Records {

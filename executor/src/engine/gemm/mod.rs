@@ -29,7 +29,7 @@ pub(super) use prepare::Change;
 use super::arch::{Eights, Finish, Kernel, TileShape};
 use super::lazy::Lazy;
 use super::plan::{End, Map, Place, Planned};
-use super::values::View;
+use super::values::{View, raised};
 
 /// Packed columns may have so many times b's bytes, and so many more: tiles of few columns would be mostly empty.
 const GROWTH: (usize, usize) = (8, 1 << 16);
@@ -228,15 +228,15 @@ impl Gemm {
             let acc = u128::from(norm(index)) * u128::from(operator.a.dtype.min().unsigned_abs());
             let most = (acc + u128::from(record.bias.unsigned_abs())) * record.multiplier as u128
                 + (1 << (record.shift - 1));
-            if record.multiplier > i64::from(i32::MAX) || most >> record.shift > i32::MAX as u128 {
+            let multiplier = i32::try_from(record.multiplier).ok()?;
+            if most >> record.shift > i32::MAX as u128 {
                 return None;
             }
             let place = (number * panels + column / columns) * columns + column % columns;
             let (vector, lane) = (place / lanes, place % lanes);
             let half = lanes / 2;
             let entry = &mut table[3 * lanes * vector + lane % 2 * half + lane / 2..];
-            // A shift of 32 or more is faster on some CPUs; the numerator is below 2^(31 + shift), so 2^63 then.
-            let more = 32u32.saturating_sub(record.shift).min(record.multiplier.leading_zeros() - 33);
+            let more = raised(multiplier, record.shift);
             entry[0] = record.multiplier << more;
             entry[lanes] = record.addend() << more;
             entry[2 * lanes] = i64::from(record.shift + more);

@@ -3,6 +3,7 @@
 use std::arch::x86_64::*;
 
 use super::{COLUMNS, Columns, Sums};
+use crate::engine::values::raised;
 
 /// Multipliers, addends and shifts of 8 columns, each of the even and of the odd ones.
 struct Records {
@@ -25,12 +26,11 @@ impl Records {
         Self::of([entry(0), entry(1)], [entry(2), entry(3)], [entry(4), entry(5)])
     }
 
-    /// One record (multiplier, addend, shift) for all columns. A shift of less than 32 is made 32 where the multiplier allows
-    /// it; quotients stay the same.
+    /// One record (multiplier, addend, shift) for all columns, raised.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn alike((m, addend, shift): (i32, i64, u32)) -> Self {
-        let more = 32u32.saturating_sub(shift).min(m.leading_zeros().saturating_sub(1));
+        let more = raised(m, shift);
         let twice = |value: i64| [_mm256_set1_epi64x(value); 2];
         Self::of(twice(i64::from(m) << more), twice(addend << more), twice(i64::from(shift + more)))
     }
@@ -76,8 +76,8 @@ impl Records {
         _mm256_blend_epi32::<0b1010_1010>(even, _mm256_slli_epi64::<32>(odd))
     }
 
-    /// The quotients of 8 of a tile's sums from `at` on. A sum of two passes is at most 62 bits long together with its
-    /// multiplier, so that its parts' products may wrap on the way.
+    /// The quotients of 8 of a tile's sums from `at` on. What is shifted fits 64 bits, so that the products of two passes may
+    /// wrap on the way.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn of_tile(&self, Sums { acc, high }: Sums<'_>, at: usize) -> __m256i {
