@@ -12,6 +12,10 @@ const MULTIPLIER_LIMIT: u128 = (1 << 24) - 1;
 const SHIFT_LIMIT: u32 = 62;
 /// `(acc + bias) * m` stays below this, and so does the rounding half: together below 2^62.
 const PRODUCT_LIMIT: u128 = 1 << 61;
+/// Doubles hold `2 (acc + bias) * m` exactly while it is below 2^53: what challengers compute then takes fewer steps.
+const DOUBLE_LIMIT: u128 = 1 << 52;
+/// A multiplier is not made shorter than this for the sake of that: it is then off by at most a 2^17-th.
+const DOUBLE_FLOOR: u128 = 1 << 17;
 /// Largest bias of a record, in accumulator units.
 const BIAS_LIMIT: f64 = (1u64 << 40) as f64;
 /// An accumulator unit is at least this part of an output step.
@@ -94,7 +98,11 @@ pub(crate) fn record(unit: f64, bias: f64, step: f64, accumulator: u128) -> Opti
     }
     let bias = bias as i64;
     let reach = accumulator + u128::from(bias.unsigned_abs());
-    let limit = MULTIPLIER_LIMIT.min((PRODUCT_LIMIT - 1) / reach.max(1)) as f64;
+    let limit = match DOUBLE_LIMIT / reach.max(1) {
+        limit if limit >= DOUBLE_FLOOR => MULTIPLIER_LIMIT.min(limit),
+        _ => MULTIPLIER_LIMIT.min((PRODUCT_LIMIT - 1) / reach),
+    };
+    let limit = limit as f64;
     let ratio = unit / step;
     let scaled = |shift: u32| (ratio * (1u64 << shift) as f64).round();
     let shift = (1..=SHIFT_LIMIT).rev().find(|&shift| scaled(shift) <= limit)?;

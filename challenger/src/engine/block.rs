@@ -59,13 +59,16 @@ impl Sides {
     /// The lengths of an operator's regions.
     pub fn lengths(&self, op: &Operator, limits: &Limits) -> [usize; 4] {
         let outputs = limits.outputs_of(op.elements(), op.terms());
-        Region::cut(op, |region| {
+        let columns = match (&self.scheme, &self.b) {
+            (Some(_), Some(b)) => limits.by_columns(&self.a, b, &Region::whole(op)),
+            _ => None,
+        };
+        let mut order = [0, 1, 2, 3];
+        order.sort_by_key(|axis| columns.as_ref().is_some_and(|columns| !columns.contains(axis)));
+        Region::cut(op, order, |region| {
             let (left, right) = self.footprint(op, region);
-            let few = match (&self.scheme, &self.b) {
-                (Some(_), Some(b)) => limits.few_rows(&self.a, b, region),
-                _ => false,
-            };
-            (region.elements() <= outputs && left <= limits.gathered || few) && right <= limits.weights
+            let left = left <= limits.gathered || columns.is_some();
+            region.elements() <= outputs && left && right <= limits.weights
         })
     }
 
@@ -146,7 +149,7 @@ impl Block {
         device: &Device,
     ) -> Result<Self, EngineError> {
         let a = &sides.a;
-        let kernel = match (op.fold, &sides.b) {
+        let mut kernel = match (op.fold, &sides.b) {
             (Fold::Dot, Some(b)) => {
                 let scheme = sides.scheme.expect("a dot product has a scheme");
                 match Channels::new(a, b, &scheme, region, device)? {
@@ -169,7 +172,12 @@ impl Block {
             false => None,
         };
         let ending = match doubles {
-            Some(doubles) => Ending::Doubles(doubles),
+            Some(mut doubles) => {
+                if let Kernel::Matrix(matrix) = &mut kernel {
+                    doubles.scaled(|| matrix.scale(program, op, shared.weights.as_mut(), device));
+                }
+                Ending::Doubles(doubles)
+            }
             None => Ending::Ints(Finish::new(program, op, &region, reach, device)?),
         };
         Ok(Self { kernel, ending, op: *op })
@@ -184,7 +192,15 @@ impl Block {
         }
     }
 
-    /// The region's outputs in row-major order, stored in the output's type.
+    /// What the outputs of [`Self::run`] are counted from.
+    pub fn first(&self) -> i32 {
+        match &self.ending {
+            Ending::Ints(_) => 0,
+            Ending::Doubles(doubles) => doubles.first(),
+        }
+    }
+
+    /// The region's outputs in row-major order, as [`super::elements::Part::fill`] takes them.
     pub fn run(&self, get: impl Fn(Source) -> Ints<1>) -> Ints<1> {
         match &self.ending {
             Ending::Ints(finish) => finish.run(self.accumulators::<Int>(&get), get),

@@ -5,7 +5,8 @@
 //!
 //! - *Cut off.* c = -(bias m + 2^(s-1)) / 2^s. Every number is an integer over 2^s, and a double holds it exactly while that
 //!   integer is at most 2^53 in magnitude, which (X + |bias|) m + 2^(s-1) bounds. A cast to integers drops what follows the
-//!   point, which is the floor where nothing below 0 is left: where lo is at least 0, and for indices of tables.
+//!   point, which is the floor where nothing below 0 is left: where lo is at least 0, and wherever elements are counted from
+//!   lo, as a table's indices are. That adds |lo| 2^s to the bound, and takes an unsigned type of the same width.
 //! - *Nearest.* c = -(2 bias m + 1) / 2^(s+1): half a unit less and half of a 2^s-th more. What is nearest to that is the floor
 //!   of what was half more, since it is an odd number over 2^(s+1) and so never halfway. Adding 2^52 + 2^51 to a number of at
 //!   most 2^31 rounds it to the nearest integer, and subtracting that again rounds nothing. 2 (X + |bias|) m + 1 must be at most
@@ -17,31 +18,16 @@
 //!   are exact up to the farthest such limits of the region's records, accumulators beyond give hi and lo, too. X need be no
 //!   more than those limits (and 2^53, for accumulators are doubles themselves).
 //! - m is a multiple of 2^s in the identity: then there is nothing to round, and c = -bias m / 2^s.
-//!
-//! *Division* gives the greatest integer N that is at most n / d, with n = x 2^l + floor(d/2), in one of two ways.
-//!
-//! - *Nearest.* N is what is nearest to (2n - d + 1) / 2d, which keeps 1/2d from what is halfway, and 2n - d + 1 is x 2^(l+1),
-//!   and 1 more where d is even. Rounding a quotient is monotone, so it never passes what is halfway, which is a double, and
-//!   reaches it only if 1/2d is at most half the distance of doubles there, so at most (|N| + 1/2) / 2^53: then (2|N| + 1) d is at
-//!   least 2^53. But (2|N| + 1) d is at most |2n - d + 1| + 2d. N must be below 2^51, too, to be found as above.
-//! - *Floored.* For integers |n| + d <= 2^53, flooring the rounded quotient gives N: with N' the least integer above n / d, the
-//!   quotient is at most N' - 1/d, and rounds to N' only if 1/d is at most half the distance of doubles next to N', which is less
-//!   than |N'| / 2^53 (for N' = 0 the quotient is a normal number below 0). But |N'| d <= |n| + d <= 2^53. Rounding is monotone, so
-//!   it never falls below the integer that is at most n / d. A dividend beyond is rounded, and monotone again: its quotient is at
-//!   least (2^53 - d) / d - 1 in magnitude, which does if that is beyond the limits of the records.
-//!
-//! Where x 2^l passes 2^53 but x does not, the division is *long*: q nearest to x / d and r = x - q d give q 2^l + floor((r 2^l +
-//! d/2) / d), with r at most d/2 + 1 in magnitude. Nothing rounds but the last sum where it passes 2^53, and that is monotone.
 
 use std::collections::HashMap;
 
-use burn::tensor::{Device, Float, IntDType, Tensor};
+use burn::tensor::{Device, IntDType, Tensor};
 use narrows_program::{ConstantIndex, DType, Finalise, Operator, Program, Source};
 
 use super::EngineError;
 use super::backend::{casts_saturate, looked_up};
-use super::ints::{Ints, stored_type};
-use super::number::Number;
+use super::division::{Divide, Way};
+use super::ints::{Ints, counted_most, counted_type, stored_type};
 use super::range::Range;
 use super::records::{Merged, Record, Records, divisor, passes};
 use super::region::Region;
@@ -49,8 +35,6 @@ use super::spread::Spread;
 
 /// Integers up to this are doubles.
 pub(crate) const EXACT: u128 = 1 << 53;
-/// What rounds to integers as it should ([`TO_INTEGERS`]).
-const WHOLE: u128 = 1 << 51;
 /// 2^52 + 2^51: doubles next to it, and next to its sum with a number below 2^51, are 1 apart.
 const TO_INTEGERS: f64 = ((1u64 << 52) + (1 << 51)) as f64;
 
@@ -69,71 +53,12 @@ pub(crate) struct Doubles {
     table: Option<ConstantIndex>,
     /// The region's shape, with neighbouring axes merged where neither records nor divisors tell them apart.
     shape: [usize; 4],
+    /// What elements, or a table's indices, are counted from.
+    first: i32,
+    /// The limits, counted from `first`.
     lo: i64,
     hi: i64,
     dtype: DType,
-}
-
-/// A division before the requantisation.
-#[derive(Debug, Clone)]
-struct Divide {
-    by: Box<Spread>,
-    source: Source,
-    lift: u8,
-    steps: Steps,
-}
-
-/// How a division is exact.
-#[derive(Debug, Clone, Copy, Default)]
-struct Steps {
-    /// Whether it takes two steps.
-    long: bool,
-    /// Whether the last quotient is rounded to the nearest integer, not floored.
-    nearest: bool,
-}
-
-impl Steps {
-    /// For dividends up to `reach`, lifted; `None` where no way is exact up to quotients of `limit`.
-    fn of(reach: u128, divisor: Range, lift: u8, limit: u128) -> Option<Self> {
-        let (most, least) =
-            (u128::from(divisor.magnitude()), u128::from(divisor.least.unsigned_abs().max(1)));
-        // Whether the nearest way is exact for twice a dividend.
-        let nearest = |twice: u128| (twice << lift) + 2 * most < EXACT;
-        if nearest(2 * reach) && (reach << lift) / least + 2 < WHOLE {
-            return Some(Self { long: false, nearest: true });
-        }
-        if reach + most <= EXACT && reach / least < WHOLE && nearest(most + 2) {
-            return Some(Self { long: true, nearest: true });
-        }
-        let floored = (reach << lift) + most / 2 + most <= EXACT || EXACT / most.max(1) >= limit + 3;
-        floored.then_some(Self { long: false, nearest: false })
-    }
-}
-
-impl Divide {
-    /// floor((x 2^lift + floor(d/2)) / d).
-    fn run(&self, x: Tensor<4>, divisors: Ints<1>) -> Tensor<4> {
-        let divisor: Ints<4> = self.by.run(divisors);
-        let d = Float::of_ints(divisor.clone());
-        if !self.steps.long {
-            return self.rounded(x, divisor, d);
-        }
-        let whole = to_integers(x.clone() / d.clone());
-        let rest = x - whole.clone() * d.clone();
-        // Subtracting is faster than adding ([`super::number::plus`]).
-        self.rounded(rest, divisor, d) - whole.mul_scalar(-(1i64 << self.lift))
-    }
-
-    fn rounded(&self, x: Tensor<4>, divisor: Ints<4>, d: Tensor<4>) -> Tensor<4> {
-        let lifted = |x: Tensor<4>, lift: u8| if lift == 0 { x } else { x.mul_scalar(1i64 << lift) };
-        if self.steps.nearest {
-            let even = Float::of_ints(divisor.bitwise_and_scalar(1i64).sub_scalar(1i64));
-            // Divisors being fewer, it is they that are doubled.
-            return to_integers((lifted(x, self.lift + 1) - even) / d.mul_scalar(2i64));
-        }
-        let half = Float::of_ints(divisor.bitwise_right_shift_scalar(1i64));
-        ((lifted(x, self.lift) + half) / d).floor()
-    }
 }
 
 /// What is nearest, of numbers that are not halfway between two integers.
@@ -149,8 +74,9 @@ pub(crate) enum Factor {
     Each(Box<Tensor<4>>),
 }
 
-/// The factors of regions of one operator whose records are the same ones: by where those begin, and the region's lengths.
-pub(crate) type Factors = HashMap<([u64; 4], [usize; 4]), (Option<Factor>, Option<Factor>)>;
+/// The factors of regions of one operator whose records are the same ones: by where those begin, the region's lengths, what
+/// elements are counted from, and whether they are rounded to the nearest integer.
+pub(crate) type Factors = HashMap<([u64; 4], [usize; 4], i32, bool), (Option<Factor>, Option<Factor>)>;
 
 impl Factor {
     fn new(records: &Records, merged: &Merged, neutral: f64, value: impl Fn(&Record) -> f64) -> Option<Self> {
@@ -179,13 +105,8 @@ impl Doubles {
         device: &Device,
     ) -> Result<Option<Self>, EngineError> {
         let records = Records::new(program, op, region, device);
-        // A table is read from its first entry, the one of lo.
-        let first = if matches!(op.finalise, Finalise::Table(_)) { i64::from(op.lo) } else { 0 };
         let whole = |(_, m, s): &Record| i128::from(*m) % (1i128 << s) == 0;
-        // A table's index begins at 0.
-        let cut = op.lo >= 0 || matches!(op.finalise, Finalise::Table(_));
-        let nearest = !cut && !records.list.iter().all(whole);
-        let exact = |value: u128| {
+        let exact = |value: u128, first: i32, nearest: bool| {
             records.list.iter().all(|(bias, m, s)| {
                 let value = (value + u128::from(bias.unsigned_abs())) * u128::from(m.unsigned_abs());
                 let first = u128::from(first.unsigned_abs()) << s;
@@ -194,30 +115,41 @@ impl Doubles {
         };
         let (low, high) = limits(&records.list, op.lo.into(), op.hi.into());
         let limit = low.unsigned_abs().max(high.unsigned_abs());
-        let mut steps = Steps::default();
+        let mut way = None;
         // What the records meet.
         let value = match &op.finalise {
             Finalise::Root => return Ok(None),
             Finalise::Requantise | Finalise::Table(_) => reach,
             Finalise::Divide { by, lift } => {
                 let divisor = Range::of(program, by.source);
-                match Steps::of(reach, divisor, *lift, limit) {
-                    Some(found) => steps = found,
-                    None => return Ok(None),
+                way = Way::of(&records.list, op.lo, reach, divisor, *lift, limit);
+                if way.is_none() {
+                    return Ok(None);
                 }
                 let most = u128::from(divisor.magnitude());
                 ((reach << lift) + most / 2) / u128::from(divisor.least.unsigned_abs().max(1)) + 1
             }
         };
-        if !exact(value.min(limit)) {
+        let joint = matches!(way, Some(Way::Joint { .. }));
+        // What elements are counted from, and whether they are rounded to the nearest integer.
+        let ways = match op.finalise {
+            _ if joint => [(op.lo, false)].to_vec(),
+            // A table is read from its first entry, the one of lo.
+            Finalise::Table(_) => [(op.lo, false)].to_vec(),
+            _ if op.lo >= 0 || records.list.iter().all(whole) => [(0, false)].to_vec(),
+            _ => [(op.lo, false), (0, true)].to_vec(),
+        };
+        let mut ways = ways.into_iter();
+        let found = ways.find(|(first, nearest)| joint || exact(value.min(limit), *first, *nearest));
+        let Some((first, nearest)) = found else {
             return Ok(None);
-        }
+        };
         let reads = divisor(program, op);
         let merged = Merged::new(op, reads.as_ref(), region);
-        let divide = match (&op.finalise, reads) {
-            (Finalise::Divide { by, lift }, Some(reads)) => {
+        let divide = match (&op.finalise, reads, way) {
+            (Finalise::Divide { by, .. }, Some(reads), Some(way)) => {
                 let spread = Spread::new(&reads, region, device)?.shaped(merged.divisors());
-                Some(Divide { by: Box::new(spread), source: by.source, lift: *lift, steps })
+                Some(Divide { by: Box::new(spread), source: by.source, way })
             }
             _ => None,
         };
@@ -231,13 +163,16 @@ impl Doubles {
             over((i128::from(first) << (s + 1)) - 2 * i128::from(bias) * i128::from(m) - more, s + 1)
         };
         let start = std::array::from_fn(|axis| if op.params.out[axis] == 0 { 0 } else { region.start[axis] });
-        let (scale, less) = factors
-            .entry((start, region.len))
-            .or_insert_with(|| {
-                let scale = Factor::new(&records, &merged, 1.0, |(_, m, s)| over((*m).into(), *s));
-                (scale, Factor::new(&records, &merged, 0.0, less))
-            })
-            .clone();
+        let (scale, less) = match joint {
+            true => (None, None),
+            false => factors
+                .entry((start, region.len, first, nearest))
+                .or_insert_with(|| {
+                    let scale = Factor::new(&records, &merged, 1.0, |(_, m, s)| over((*m).into(), *s));
+                    (scale, Factor::new(&records, &merged, 0.0, less))
+                })
+                .clone(),
+        };
         let clamped = passes(&records.list, op, value);
         Ok(Some(Self {
             divide,
@@ -250,13 +185,27 @@ impl Doubles {
                 _ => None,
             },
             shape: merged.shape,
-            lo: i64::from(op.lo) - first,
-            hi: i64::from(op.hi) - first,
+            first,
+            lo: i64::from(op.lo) - i64::from(first),
+            hi: i64::from(op.hi) - i64::from(first),
             dtype: op.dtype,
         }))
     }
 
-    /// The elements of these accumulators, in the region's row-major order and in the output's type.
+    /// What the elements of [`Self::run`] are counted from.
+    pub fn first(&self) -> i32 {
+        if self.table.is_some() { 0 } else { self.first }
+    }
+
+    /// Leaves out the multiplication with m / 2^s, if `elsewhere` does it to accumulators that nothing else is done to before.
+    pub fn scaled(&mut self, elsewhere: impl FnOnce() -> bool) {
+        if self.divide.is_none() && self.scale.is_some() && elsewhere() {
+            self.scale = None;
+        }
+    }
+
+    /// The elements of these accumulators, in the region's row-major order and in the output's type, or in the unsigned type of
+    /// the same width where they are counted from another number than 0.
     pub fn run(&self, accumulators: Tensor<4>, get: impl Fn(Source) -> Ints<1>) -> Ints<1> {
         let mut value = accumulators.reshape(self.shape);
         if let Some(divide) = &self.divide {
@@ -279,11 +228,19 @@ impl Doubles {
             value = to_integers(value);
         }
         let outputs = value.reshape([self.shape.iter().product::<usize>()]);
-        let outputs =
-            outputs.cast(if self.table.is_some() { IntDType::I64 } else { stored_type(self.dtype) });
-        let outputs = match self.clamped {
-            true if casts_saturate(&outputs.device()) => outputs.clamp(self.lo, self.hi),
-            _ => outputs,
+        let outputs = outputs.cast(match self.table {
+            Some(_) => IntDType::I64,
+            None if self.first != 0 => counted_type(self.dtype),
+            None => stored_type(self.dtype),
+        });
+        let outputs = match self.clamped && casts_saturate(&outputs.device()) {
+            // Nothing of an unsigned type is below 0.
+            true if self.first() != 0 => match self.hi == counted_most(self.dtype) {
+                true => outputs,
+                false => outputs.clamp_max(self.hi),
+            },
+            true => outputs.clamp(self.lo, self.hi),
+            false => outputs,
         };
         match self.table {
             Some(table) => looked_up(get(Source::Constant(table)), outputs),
@@ -293,7 +250,7 @@ impl Doubles {
 }
 
 /// An integer over 2^s, as a double.
-fn over(numerator: i128, s: u8) -> f64 {
+pub(crate) fn over(numerator: i128, s: u8) -> f64 {
     numerator as f64 / (1u64 << (s - 1)) as f64 / 2.0
 }
 

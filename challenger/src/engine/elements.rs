@@ -15,12 +15,12 @@ pub(crate) enum Elements {
     I32(Vec<i32>),
 }
 
-/// Neighbouring elements of an output, to be filled.
+/// Runs of neighbouring elements of an output, all of one length, to be filled.
 #[derive(Debug)]
 pub(crate) enum Part<'a> {
-    I8(&'a mut [i8]),
-    I16(&'a mut [i16]),
-    I32(&'a mut [i32]),
+    I8(Vec<&'a mut [i8]>),
+    I16(Vec<&'a mut [i16]>),
+    I32(Vec<&'a mut [i32]>),
 }
 
 impl Elements {
@@ -41,28 +41,34 @@ impl Elements {
     pub fn of(tensor: Ints<1>, dtype: DType) -> Result<Self, EngineError> {
         let [count] = tensor.dims();
         let mut elements = Self::zeros(dtype, count);
-        elements.parts(&[count]).remove(0).fill(tensor)?;
+        elements.parts(&[(count, vec![0])]).remove(0).fill(tensor, 0)?;
         Ok(elements)
     }
 
-    /// Cuts them into parts of these sizes, in order.
-    pub fn parts(&mut self, sizes: &[usize]) -> Vec<Part<'_>> {
+    /// Cuts them into parts: for each the length of its runs, and where they begin. Every element is of one part.
+    pub fn parts(&mut self, parts: &[(usize, Vec<usize>)]) -> Vec<Part<'_>> {
         fn cut<'a, T>(
             mut rest: &'a mut [T],
-            sizes: &[usize],
-            part: impl Fn(&'a mut [T]) -> Part<'a>,
+            parts: &[(usize, Vec<usize>)],
+            part: impl Fn(Vec<&'a mut [T]>) -> Part<'a>,
         ) -> Vec<Part<'a>> {
-            let next = |size: &usize| {
-                let (first, left) = std::mem::take(&mut rest).split_at_mut(*size);
+            let starts =
+                parts.iter().enumerate().flat_map(|(p, (_, starts))| starts.iter().map(move |s| (*s, p)));
+            let mut starts: Vec<(usize, usize)> = starts.collect();
+            starts.sort_unstable();
+            let mut runs: Vec<Vec<&mut [T]>> =
+                parts.iter().map(|(_, s)| Vec::with_capacity(s.len())).collect();
+            for (_, p) in starts {
+                let (run, left) = std::mem::take(&mut rest).split_at_mut(parts[p].0);
                 rest = left;
-                part(first)
-            };
-            sizes.iter().map(next).collect()
+                runs[p].push(run);
+            }
+            runs.into_iter().map(part).collect()
         }
         match self {
-            Self::I8(values) => cut(values, sizes, Part::I8),
-            Self::I16(values) => cut(values, sizes, Part::I16),
-            Self::I32(values) => cut(values, sizes, Part::I32),
+            Self::I8(values) => cut(values, parts, Part::I8),
+            Self::I16(values) => cut(values, parts, Part::I16),
+            Self::I32(values) => cut(values, parts, Part::I32),
         }
     }
 
@@ -88,28 +94,46 @@ impl Elements {
 }
 
 impl Part<'_> {
-    /// Fills it with a tensor of its type and size.
+    /// Fills it with a tensor of its type and size, or with one of the unsigned type of its width that counts from `first`.
     ///
     /// It should be the tensor's last handle: burn-ndarray reads a tensor of which there is a second one element at a time, a
     /// thousand times slower.
     ///
     /// # Errors
     /// [`EngineError::Device`] when the tensor is another one or cannot be read.
-    pub fn fill(&mut self, tensor: Ints<1>) -> Result<(), EngineError> {
-        fn copy<T: Copy>(to: &mut [T], from: &[T]) -> Result<(), EngineError> {
-            if to.len() != from.len() {
-                let text = format!("{} elements instead of {}", from.len(), to.len());
+    pub fn fill(&mut self, tensor: Ints<1>, first: i32) -> Result<(), EngineError> {
+        fn copy<T, F: Copy>(
+            to: &mut [&mut [T]],
+            from: &[F],
+            read: impl Fn(F) -> T,
+        ) -> Result<(), EngineError> {
+            let count = to.iter().map(|run| run.len()).sum::<usize>();
+            if count != from.len() {
+                let text = format!("{} elements instead of {count}", from.len());
                 return Err(EngineError::Device(text));
             }
-            to.copy_from_slice(from);
+            let run = from.len() / to.len().max(1);
+            for (to, from) in to.iter_mut().zip(from.chunks(run.max(1))) {
+                to.iter_mut().zip(from).for_each(|(to, from)| *to = read(*from));
+            }
             Ok(())
         }
         let data = tensor.try_into_data().map_err(|e| EngineError::Device(e.to_string()))?;
         let wrong = |e| EngineError::Device(format!("{e:?}"));
-        match self {
-            Self::I8(to) => copy(to, data.as_slice().map_err(wrong)?),
-            Self::I16(to) => copy(to, data.as_slice().map_err(wrong)?),
-            Self::I32(to) => copy(to, data.as_slice().map_err(wrong)?),
+        match (self, first) {
+            (Self::I8(to), 0) => copy(to, data.as_slice().map_err(wrong)?, |v: i8| v),
+            (Self::I16(to), 0) => copy(to, data.as_slice().map_err(wrong)?, |v: i16| v),
+            (Self::I32(to), 0) => copy(to, data.as_slice().map_err(wrong)?, |v: i32| v),
+            // An element is within its type, so that what its upper bits would be may be left out.
+            (Self::I8(to), _) => {
+                copy(to, data.as_slice().map_err(wrong)?, |v: u8| v.wrapping_add(first as u8) as i8)
+            }
+            (Self::I16(to), _) => {
+                copy(to, data.as_slice().map_err(wrong)?, |v: u16| v.wrapping_add(first as u16) as i16)
+            }
+            (Self::I32(to), _) => {
+                copy(to, data.as_slice().map_err(wrong)?, |v: u32| v.wrapping_add(first as u32) as i32)
+            }
         }
     }
 }

@@ -35,11 +35,11 @@ impl Carrier {
     }
 
     /// What a product costs, as measured on CPUs: one in f64 takes as long as two in f32, and longer where its operands, twice
-    /// as large, leave the caches.
+    /// as large, leave the caches, a sixth in all.
     const fn cost(self) -> u128 {
         match self {
             Self::F32 => 4,
-            Self::F64 => 10,
+            Self::F64 => 9,
         }
     }
 
@@ -79,7 +79,7 @@ const MAX_DIGITS: usize = 4;
 /// What adding up one more chunk costs, in terms.
 const CHUNK_COST: u128 = 32;
 /// What each pair of digits but one costs beside its product, in the unit of [`Carrier::cost`]: cutting, scaling, adding up.
-const PAIR_COST: u128 = 256;
+const PAIR_COST: u128 = 2048;
 /// Sums of products of digits stay below this.
 const WHOLE: u128 = 1 << 63;
 
@@ -225,7 +225,8 @@ mod tests {
         use DType::{I8, I16, I32};
         assert_eq!(cheapest(300, I8, I8, &BOTH), Some((F32, 1, 1)));
         assert_eq!(cheapest(60, I16, I8, &BOTH), Some((F64, 1, 1)));
-        assert_eq!(cheapest(300, I16, I8, &BOTH), Some((F32, 2, 1)));
+        assert_eq!(cheapest(300, I16, I8, &BOTH), Some((F64, 1, 1)));
+        assert_eq!(cheapest(3000, I16, I8, &BOTH), Some((F32, 2, 1)));
         assert_eq!(cheapest(300, I16, I8, &[F32]), Some((F32, 2, 1)));
         assert_eq!(cheapest(300, I16, I16, &BOTH), Some((F64, 1, 1)));
         assert_eq!(cheapest(300, I16, I16, &[F32]), Some((F32, 2, 2)));

@@ -57,6 +57,21 @@ pub(crate) fn stored_type(dtype: DType) -> IntDType {
     }
 }
 
+/// The type of an output's width that holds how far its elements are from the least one.
+pub(crate) fn counted_type(dtype: DType) -> IntDType {
+    match dtype {
+        DType::I8 => IntDType::U8,
+        DType::I16 => IntDType::U16,
+        DType::I32 => IntDType::U32,
+        DType::Params => unreachable!("no operator of a legal program gives records"),
+    }
+}
+
+/// The greatest value of [`counted_type`].
+pub(crate) fn counted_most(dtype: DType) -> i64 {
+    dtype.max() - dtype.min()
+}
+
 /// Casts to 64 bits.
 pub(crate) fn wide<const D: usize>(tensor: Ints<D>) -> Ints<D> {
     tensor.cast(IntDType::I64)

@@ -27,15 +27,18 @@ pub struct Limits {
 impl Limits {
     /// Terms below which an operator is not cut for the threads' sake alone.
     const SHARE: u64 = 1 << 13;
-    /// Rows of a product beyond which reading its columns once more costs little.
-    const ROWS: usize = 64;
+    /// Rows of a product beyond which reading its columns once more costs little: where operand a is gathered through windows,
+    /// and where it is read as it stands.
+    const ROWS: [usize; 2] = [64, 256];
 
-    /// Whether a product's region has so few rows that it is rather left whole: with fewer, the matrix of its columns would
-    /// be read too often. It may then have four times the outputs, and so many gathered elements.
-    pub(crate) fn few_rows(&self, a: &Reads, b: &Reads, region: &Region) -> bool {
-        let [matrices, rows, terms, columns] = Axes::new(a, b, region).sizes(a, region);
-        let most = rows.saturating_mul(terms.max(columns));
-        matrices == 1 && rows <= Self::ROWS && rows <= columns && most <= self.outputs.saturating_mul(4)
+    /// Whether a product is cut into columns: where it has so few rows that the matrix of its columns would be read too often
+    /// if it were cut into rows. All regions then read the same rows.
+    pub(crate) fn by_columns(&self, a: &Reads, b: &Reads, whole: &Region) -> Option<Vec<usize>> {
+        let axes = Axes::new(a, b, whole);
+        let [matrices, rows, terms, columns] = axes.sizes(a, whole);
+        let most = Self::ROWS[usize::from(a.windows.iter().all(|window| window.limit == 0))];
+        let few = matrices == 1 && rows <= most.min(columns);
+        (few && rows.saturating_mul(terms) <= self.gathered.saturating_mul(2)).then_some(axes.columns)
     }
 
     /// Outputs of a region of an operator of so many, each of so many terms: enough regions for every thread.

@@ -13,7 +13,7 @@
 //! | `product`, `channels` | dot products: of matrices, and of one column |
 //! | `ints`, `number`, `arithmetic` | integer tensors, digits, what accumulators are carried in, division, roots |
 //! | `elements` | an operator's output while it is made |
-//! | `records`, `finish`, `doubles` | how accumulators become elements: in 64-bit integers, and in doubles where that is exact |
+//! | `records`, `finish`, `doubles`, `division` | how accumulators become elements: in 64-bit integers, and in doubles where that is exact |
 //! | `self_test` | arithmetic that a backend must get right before it is used |
 //!
 //! Nothing is shared with the executor's engine or with the referee but the program's types.
@@ -23,6 +23,7 @@ mod backend;
 mod block;
 mod channels;
 mod chunk;
+mod division;
 mod doubles;
 mod elements;
 mod error;
@@ -43,6 +44,9 @@ mod spread;
 
 #[cfg(test)]
 mod tests;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use backend::Backend;
 pub use error::EngineError;
@@ -90,6 +94,7 @@ impl BurnEngine {
         limits: &Limits,
         carriers: &[Carrier],
     ) -> Result<Self, EngineError> {
+        backend.tune();
         let device = backend.device();
         let plan = Plan::new(program, limits, carriers, &device)?;
         Ok(Self { program: program.clone(), backend, device, plan })
@@ -142,7 +147,7 @@ impl BurnEngine {
             return Err(EngineError::InputSize { expected: expected.bytes(), given: other.len() as u64 });
         }
         // From within the pool an operator's regions begin at once: from without, each of them would wait for a thread to wake.
-        rayon::scope(|_| self.each(inputs, wanted))
+        rayon::scope(|scope| awake(scope, || self.each(inputs, wanted)))
     }
 
     /// Operator after operator; runs on a thread of rayon's pool.
@@ -178,4 +183,28 @@ impl BurnEngine {
         }
         Ok(outputs)
     }
+}
+
+/// Does some work while no thread of the pool falls asleep: between two operators none has anything to do for some microseconds,
+/// and to wake one takes longer.
+fn awake<'scope, T>(scope: &rayon::Scope<'scope>, work: impl FnOnce() -> T) -> T {
+    /// Set when the work is done, also where it panics.
+    struct Over(Arc<AtomicBool>);
+    impl Drop for Over {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let over = Over(Arc::default());
+    for _ in 1..rayon::current_num_threads() {
+        let over = over.0.clone();
+        scope.spawn(move |_| {
+            while !over.load(Ordering::Relaxed) {
+                if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                    std::hint::spin_loop();
+                }
+            }
+        });
+    }
+    work()
 }

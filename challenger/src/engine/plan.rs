@@ -127,16 +127,15 @@ impl Step {
         let mut outputs: Vec<Elements> = (0..inputs).map(zeros).collect();
         let regions: Vec<Region> =
             (0..region_count(op, self.lengths)).map(|index| region(op, self.lengths, index)).collect();
-        // Regions are contiguous and in order.
-        let sizes: Vec<usize> = regions.iter().map(Region::elements).collect();
+        let runs: Vec<(usize, Vec<usize>)> = regions.iter().map(|region| region.runs(op.out)).collect();
         let fill = |block: &Block, input: usize, part: &mut Part<'_>| {
-            part.fill(block.run(|source| get(input, source)))
+            part.fill(block.run(|source| get(input, source)), block.first())
         };
         // Region after region, the parts of all inputs.
         let mut of_inputs: Vec<_> =
-            outputs.iter_mut().map(|output| output.parts(&sizes).into_iter()).collect();
+            outputs.iter_mut().map(|output| output.parts(&runs).into_iter()).collect();
         let mut parts: Vec<Vec<Part<'_>>> = Vec::with_capacity(regions.len());
-        parts.extend(sizes.iter().map(|_| of_inputs.iter_mut().filter_map(Iterator::next).collect()));
+        parts.extend(runs.iter().map(|_| of_inputs.iter_mut().filter_map(Iterator::next).collect()));
         match &self.blocks {
             Some(blocks) => {
                 let tasks = parts.iter_mut().zip(blocks);

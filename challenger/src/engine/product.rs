@@ -9,12 +9,16 @@ use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 
+use narrows_program::{Operator, Program};
+
 use super::EngineError;
 use super::chunk;
-use super::exact::Scheme;
+use super::doubles::{EXACT, over};
+use super::exact::{Carrier, Scheme};
 use super::gather::{Gather, Reads};
 use super::ints::{Ints, digits, weighed_digits};
 use super::number::{Number, plus};
+use super::records::Records;
 use super::region::Region;
 
 /// The axes of a region's output, by what they move.
@@ -98,15 +102,20 @@ pub(crate) struct Matrix {
     column: u128,
     order: Vec<usize>,
     region: Region,
+    columns: Vec<usize>,
 }
 
 /// Operand b where it never changes: its tensor, and what regions planned before this one made of it.
 #[derive(Debug)]
 pub(crate) struct Weights {
     tensor: Ints<1>,
-    /// By address of the first column, and the lengths of the axes that are gathered.
-    made: HashMap<(u64, Vec<(usize, usize)>), Made>,
+    made: HashMap<Key, Made>,
+    /// By the records' place, too: columns that are multiplied with them.
+    scaled: HashMap<(Key, [u64; 4]), Vec<Tensor<3>>>,
 }
+
+/// The address of the first column, and the lengths of the axes that are gathered.
+type Key = (u64, Vec<(usize, usize)>);
 
 /// Weights as columns, one tensor a chunk of terms, and the greatest sum of a column's magnitudes.
 type Made = (Vec<Tensor<3>>, Vec<Range<usize>>, u128);
@@ -114,7 +123,7 @@ type Made = (Vec<Tensor<3>>, Vec<Range<usize>>, u128);
 impl Weights {
     /// Nothing made yet.
     pub fn new(tensor: Ints<1>) -> Self {
-        Self { tensor, made: HashMap::new() }
+        Self { tensor, made: HashMap::new(), scaled: HashMap::new() }
     }
 
     fn columns(
@@ -124,29 +133,30 @@ impl Weights {
         axes: &[usize],
         sizes: [usize; 4],
         scheme: &Scheme,
-    ) -> Result<Made, EngineError> {
+    ) -> Result<(Key, Made), EngineError> {
         let key = (b.base(region), axes.iter().map(|a| (*a, region.len[*a])).collect());
         if let Some(made) = self.made.get(&key) {
-            return Ok(made.clone());
+            return Ok((key, made.clone()));
         }
         let gather = Gather::new(b, region, axes, &self.tensor.device())?;
-        let whole = materialised(columns(&gather, self.tensor.clone(), scheme, sizes));
+        let whole = materialised(columns(&gather, self.tensor.clone(), scheme, sizes, 1.0));
         let (chunks, column) = chunk::by_weight(&whole, scheme)?;
         let parts = match chunks.len() {
             1 => vec![whole],
             _ => chunks.iter().map(|c| materialised(terms_of(&whole, c))).collect(),
         };
-        self.made.insert(key, (parts.clone(), chunks.clone(), column));
-        Ok((parts, chunks, column))
+        let made = (parts, chunks, column);
+        self.made.insert(key.clone(), made.clone());
+        Ok((key, made))
     }
 }
 
 #[derive(Debug, Clone)]
 enum Right {
     /// The columns of each chunk, converted when the plan was built.
-    Weights(Vec<Tensor<3>>),
-    /// Columns that are gathered in each run.
-    Gathered(Box<Gather>),
+    Weights(Key, Vec<Tensor<3>>),
+    /// Columns that are gathered in each run, and what they are multiplied with.
+    Gathered(Box<Gather>, f64),
 }
 
 impl Matrix {
@@ -166,11 +176,11 @@ impl Matrix {
             None => {
                 let gather = Gather::new(b, &region, &right, device)?;
                 let column = sizes[2] as u128 * scheme.b.total();
-                (Right::Gathered(Box::new(gather)), chunk::by_range(sizes[2], &scheme), column)
+                (Right::Gathered(Box::new(gather), 1.0), chunk::by_range(sizes[2], &scheme), column)
             }
             Some(weights) => {
-                let (parts, chunks, column) = weights.columns(b, &region, &right, sizes, &scheme)?;
-                (Right::Weights(parts), chunks, column)
+                let (key, (parts, chunks, column)) = weights.columns(b, &region, &right, sizes, &scheme)?;
+                (Right::Weights(key, parts), chunks, column)
             }
         };
         Ok(Self {
@@ -180,14 +190,62 @@ impl Matrix {
             right,
             chunks,
             column,
-            order: [axes.batch, axes.rows, axes.columns].concat(),
+            order: [&axes.batch[..], &axes.rows, &axes.columns].concat(),
             region,
+            columns: axes.columns,
         })
+    }
+
+    /// Multiplies operand b with the records' m / 2^s, so that sums come out multiplied, where they stay exact: every product, and
+    /// every sum of products, is an integer over 2^s. Whether it does.
+    pub fn scale(
+        &mut self,
+        program: &Program,
+        op: &Operator,
+        weights: Option<&mut Weights>,
+        device: &Device,
+    ) -> bool {
+        let region = &self.region;
+        let of_columns =
+            (0..4).all(|a| region.len[a] == 1 || op.params.out[a] == 0 || self.columns.contains(&a));
+        if self.scheme.carrier != Carrier::F64 || self.scheme.pairs() > 1 || !of_columns {
+            return false;
+        }
+        let len: [usize; 4] =
+            std::array::from_fn(|a| if self.columns.contains(&a) { region.len[a] } else { 1 });
+        let records = Records::new(program, op, &Region { start: region.start, len }, device);
+        let exact = |m: i64| self.reach().saturating_mul(m.unsigned_abs().into()) <= EXACT;
+        if !records.list.iter().all(|(_, m, _)| exact(*m)) {
+            return false;
+        }
+        let factors: Vec<f64> = records.list.iter().map(|(_, m, s)| over((*m).into(), *s)).collect();
+        match &mut self.right {
+            Right::Gathered(_, scale) if factors.iter().all(|factor| *factor == factors[0]) => {
+                *scale = factors[0];
+                true
+            }
+            Right::Gathered(..) => false,
+            Right::Weights(key, parts) => {
+                let start = std::array::from_fn(|a| if op.params.out[a] == 0 { 0 } else { region.start[a] });
+                let made = || {
+                    let moved: [usize; 4] =
+                        std::array::from_fn(|a| if op.params.out[a] == 0 { 1 } else { len[a] });
+                    let factors = records.doubles(factors).reshape::<4, _>(moved).expand::<4, _>(len);
+                    let factors = factors.reshape([1, 1, self.sizes[3]]);
+                    parts.iter().map(|part| part.clone() * factors.clone()).collect()
+                };
+                *parts = match weights {
+                    Some(weights) => weights.scaled.entry((key.clone(), start)).or_insert_with(made).clone(),
+                    None => made(),
+                };
+                true
+            }
+        }
     }
 
     /// Whether runs read operand b.
     pub fn reads_b(&self) -> bool {
-        matches!(self.right, Right::Gathered(_))
+        matches!(self.right, Right::Gathered(..))
     }
 
     /// What no sum of products passes in magnitude, nor any sum of some of its digits' products.
@@ -198,9 +256,9 @@ impl Matrix {
     /// The accumulators of the region.
     pub fn run<N: Number>(&self, a: Ints<1>, b: impl FnOnce() -> Ints<1>) -> Tensor<4, N> {
         let parts = match &self.right {
-            Right::Weights(parts) => parts.clone(),
-            Right::Gathered(gather) => {
-                let whole = columns(gather, b(), &self.scheme, self.sizes);
+            Right::Weights(_, parts) => parts.clone(),
+            Right::Gathered(gather, scale) => {
+                let whole = columns(gather, b(), &self.scheme, self.sizes, *scale);
                 self.chunks.iter().map(|c| terms_of(&whole, c)).collect()
             }
         };
@@ -248,14 +306,21 @@ impl Matrix {
     }
 }
 
-/// Operand b as [matrix, term, digit and column].
+/// Operand b, multiplied, as [matrix, term, digit and column].
 fn columns(
     gather: &Gather,
     b: Ints<1>,
     scheme: &Scheme,
     [matrices, _, terms, cols]: [usize; 4],
+    factor: f64,
 ) -> Tensor<3> {
-    let make = |b| digits(b, &scheme.b, scheme.carrier);
+    let make = |b| match factor {
+        1.0 => digits(b, &scheme.b, scheme.carrier),
+        _ => {
+            let digits = digits(b, &scheme.b, scheme.carrier).into_iter();
+            digits.map(|digit| digit.mul_scalar(factor)).collect()
+        }
+    };
     // Columns that are neighbours in memory are so in the matrix, too.
     if gather.stack_run() == cols {
         let parts = gather.stacks(b, make).into_iter();

@@ -1,8 +1,8 @@
-//! Regions: runs of neighbouring outputs, so that no step needs more memory than a named limit.
+//! Regions: boxes of outputs, so that no step needs more memory than a named limit.
 
 use narrows_program::Operator;
 
-/// A box of output positions whose elements are neighbours in row-major order.
+/// A box of output positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Region {
     /// The first position on each axis.
@@ -29,15 +29,30 @@ impl Region {
 
     /// The lengths of the first regions of an operator's output, cut until `fits` holds or a region is one element.
     ///
-    /// Axes are cut from the outermost, and only when those outside are of length 1, which keeps regions contiguous.
-    pub fn cut(op: &Operator, fits: impl Fn(&Self) -> bool) -> [usize; 4] {
+    /// Axes are cut in this order, each only when those before it are of length 1. From the outermost on, that keeps a
+    /// region's elements neighbours.
+    pub fn cut(op: &Operator, order: [usize; 4], fits: impl Fn(&Self) -> bool) -> [usize; 4] {
         let mut first = Self::whole(op);
-        for axis in 0..4 {
+        for axis in order {
             while first.len[axis] > 1 && !fits(&first) {
                 first.len[axis] = first.len[axis].div_ceil(2);
             }
         }
         first.len
+    }
+
+    /// How many elements of the region are neighbours in an output of these lengths, and where each such run begins.
+    pub fn runs(&self, out: [u32; 4]) -> (usize, Vec<usize>) {
+        // Axes after this one are whole.
+        let cut = (0..4).rev().find(|axis| self.len[*axis] != out[*axis] as usize).unwrap_or(0);
+        let steps = out.map(|len| len as usize);
+        let step = |axis: usize| steps[axis + 1..].iter().product::<usize>();
+        let first = (0..4).map(|axis| self.start[axis] as usize * step(axis)).sum();
+        let starts = (0..cut).fold(vec![first], |starts, axis| {
+            let places = |start: usize| (0..self.len[axis]).map(move |at| start + at * step(axis));
+            starts.into_iter().flat_map(places).collect()
+        });
+        (self.len[cut..].iter().product(), starts)
     }
 }
 

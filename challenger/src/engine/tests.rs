@@ -11,6 +11,7 @@ mod doubles;
 mod kinds;
 mod naive;
 mod random;
+mod scaled;
 
 const INPUT: Operand = Operand { source: Source::Input, dtype: DType::I8, map: MAP };
 const MAP: IndexMap = IndexMap { base: 0, out: [0; 4], red: [0; 3] };
@@ -79,9 +80,12 @@ fn check(program: &Program, input: &[u8]) {
     let large = program.operators().iter().any(|op| op.elements() > 1000);
     // Regions of a few elements take their time.
     let narrow = if large { Limits { outputs: 500, kept: 40, ..wide } } else { narrow };
+    // Small regions that are planned ahead, all together.
+    let cut = Limits { outputs: narrow.outputs, ..wide };
     for backend in Backend::ALL {
         self_test::once(backend).expect("an exact backend");
-        for (limits, carriers) in [(wide, both), (narrow, both), (wide, &[F32]), (wide, &[F64])] {
+        for (limits, carriers) in [(wide, both), (narrow, both), (cut, both), (wide, &[F32]), (wide, &[F64])]
+        {
             let engine = BurnEngine::planned(program, backend, &limits, carriers).expect("a plan");
             let got = engine.run(input).expect("an answer");
             for (op, (got, expected)) in program.operators().iter().zip(got.iter().zip(&expected)) {

@@ -52,6 +52,16 @@ pub(super) fn rounding(subject: &Subject) -> Result<(), String> {
                 let cut = scaled.clone().clamp(0i64, hi).cast(dtype);
                 same(&format!("{what}, cut off up to {hi}"), cut.cast(IntDType::I64), &expected)?;
             }
+            for (dtype, hi) in
+                [(IntDType::U8, 255i64), (IntDType::U16, 65_535), (IntDType::U32, (1 << 32) - 1)]
+            {
+                let expected: Vec<i128> = shifted.iter().map(|v| *v.clamp(&0, &hi.into())).collect();
+                let cut = scaled.clone().clamp(0i64, hi).cast(dtype);
+                let what = format!("{what}, cut off up to {hi}");
+                same(&what, cut.clone().cast(IntDType::I64), &expected)?;
+                let expected: Vec<i128> = expected.iter().map(|v| *v.min(&200)).collect();
+                same(&format!("{what} and limited"), cut.clamp_max(200i64).cast(IntDType::I64), &expected)?;
+            }
         }
     }
     Ok(())
@@ -105,7 +115,8 @@ pub(super) fn saturation(subject: &Subject) -> Result<(), String> {
     if subject.carrier != Carrier::F64 || !casts_saturate(&subject.device) {
         return Ok(());
     }
-    let edges = [7u32, 15, 31, 63].into_iter().flat_map(|bits| [-2i64, -1, 0, 1].map(|d| (bits, d)));
+    let edges =
+        [7u32, 8, 15, 16, 31, 32, 63].into_iter().flat_map(|bits| [-2i64, -1, 0, 1].map(|d| (bits, d)));
     let values: Vec<f64> =
         edges.flat_map(|(bits, d)| [1.0, -1.0].map(|s| s * (bits as f64).exp2() + d as f64)).collect();
     let all = || doubles([values.clone(), vec![1e300, -1e300, 0.0]].concat(), [values.len() + 3, 1], subject);
@@ -114,6 +125,9 @@ pub(super) fn saturation(subject: &Subject) -> Result<(), String> {
         (IntDType::I16, i16::MIN.into(), i16::MAX.into()),
         (IntDType::I32, i32::MIN.into(), i32::MAX.into()),
         (IntDType::I64, i64::MIN, i64::MAX),
+        (IntDType::U8, 0, u8::MAX.into()),
+        (IntDType::U16, 0, u16::MAX.into()),
+        (IntDType::U32, 0, u32::MAX.into()),
     ] {
         let limited = |v: &f64| {
             if *v <= lo as f64 {

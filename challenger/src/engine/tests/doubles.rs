@@ -54,6 +54,9 @@ fn quotients_before_at_and_past_the_last_exact_double() {
         for lift in [0, 1, 21, 22, 23, 29] {
             for (m, s, dtype) in
                 [(2, 1, DType::I8), (2, 1, DType::I16), (3, 9, DType::I16), (2, 1, DType::I32)]
+                    // Of these the shift is part of the division, where the lift reaches it.
+                    .into_iter()
+                    .chain([(1, 1, DType::I16), (1, 2, DType::I8), (2, 9, DType::I16), (1, 22, DType::I32)])
             {
                 // Each value by each clamped one before it: small and great divisors of small and great values.
                 let mut by = operator(Fold::Max, DType::I32, [1, 1, 1, elements], [1; 3], a);
@@ -64,8 +67,11 @@ fn quotients_before_at_and_past_the_last_exact_double() {
                     Operand { source: Source::Operator(OperatorIndex(0)), dtype: DType::I32, map: step };
                 op.finalise = Finalise::Divide { by: divisor, lift };
                 op.params.constant = ConstantIndex(1);
-                let constants = vec![records(&[(0, 2, 1)]), records(&[(7, m, s)])];
-                check(&program(input, vec![by, op], constants), &bytes(DType::I32, &values));
+                for (bias, lo) in [(7, op.lo), (-5, 0), (0, -3)] {
+                    op.lo = lo;
+                    let constants = vec![records(&[(0, 2, 1)]), records(&[(bias, m, s)])];
+                    check(&program(input, vec![by, op], constants), &bytes(DType::I32, &values));
+                }
             }
         }
     }
