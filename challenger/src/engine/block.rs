@@ -13,6 +13,7 @@ use super::lookup::Lookup;
 use super::number::Number;
 use super::product::{Matrix, Weights, gathered};
 use super::range::Range;
+use super::records::halvings;
 use super::region::Region;
 use super::spread::Spread;
 use super::{EngineError, Limits};
@@ -26,6 +27,8 @@ pub(crate) struct Sides {
     scheme: Option<Scheme>,
     /// The greatest magnitudes of operands a and b.
     magnitudes: [u128; 2],
+    /// A pair's scales, halved with its records.
+    scales: [i32; 2],
     /// Whether the device has doubles.
     doubles: bool,
 }
@@ -46,7 +49,9 @@ impl Sides {
         });
         let magnitude = |operand: Operand| u128::from(values(operand).magnitude());
         let magnitudes = [magnitude(op.a), op.b.map_or(0, magnitude)];
-        Self { a, b, scheme, magnitudes, doubles: carriers.contains(&Carrier::F64) }
+        let halved = halvings(program, op);
+        let scales = [op.scale_a >> halved, op.scale_b >> halved];
+        Self { a, b, scheme, magnitudes, scales, doubles: carriers.contains(&Carrier::F64) }
     }
 
     fn footprint(&self, op: &Operator, region: &Region) -> (usize, usize) {
@@ -90,7 +95,8 @@ impl Sides {
             (Fold::Sum, _) => terms * a,
             (Fold::Max, _) => a,
             (Fold::Pair, _) => {
-                a * u128::from(op.scale_a.unsigned_abs()) + b * u128::from(op.scale_b.unsigned_abs())
+                let [scale_a, scale_b] = self.scales.map(|scale| u128::from(scale.unsigned_abs()));
+                a * scale_a + b * scale_b
             }
             (Fold::Gather, _) => b,
             // Each value is ordered together with its place.
@@ -119,7 +125,8 @@ enum Kernel {
     Matrix(Matrix),
     Channels(Channels),
     Reduce(Gather, Region),
-    Pair(Spread, Spread, Region),
+    /// Both operands, and what they are multiplied with.
+    Pair([Spread; 2], [i32; 2], Region),
     Lookup(Lookup),
 }
 
@@ -161,7 +168,7 @@ impl Block {
             }
             (Fold::Pair, Some(b)) => {
                 let spread = |side: &Reads| Spread::new(side, &region, device);
-                Kernel::Pair(spread(a)?, spread(b)?, region)
+                Kernel::Pair([spread(a)?, spread(b)?], sides.scales, region)
             }
             (Fold::Gather, Some(b)) => Kernel::Lookup(Lookup::new(op, a, b, region, device)?),
             _ => Kernel::Reduce(Gather::new(a, &region, &region.live(), device)?, region),
@@ -215,14 +222,14 @@ impl Block {
             Kernel::Matrix(matrix) => matrix.run(a, b),
             Kernel::Channels(channels) => channels.run(a, b()),
             Kernel::Lookup(lookup) => lookup.run(a, b()),
-            Kernel::Pair(left, right, region) => {
+            Kernel::Pair([left, right], [scale_a, scale_b], region) => {
                 let scaled = |value: Tensor<4, N>, scale: i32| match scale {
                     1 => value,
                     _ => value.mul_scalar(i64::from(scale)),
                 };
-                let left = scaled(left.run(a), self.op.scale_a);
+                let left = scaled(left.run(a), *scale_a);
                 // Subtracting is faster than adding ([`super::number::plus`]).
-                let right = right.run(b()).mul_scalar(-i64::from(self.op.scale_b));
+                let right = right.run(b()).mul_scalar(-i64::from(*scale_b));
                 let sum = left - right;
                 if sum.dims() == region.len { sum } else { sum.expand(region.len) }
             }

@@ -12,6 +12,7 @@
 //! | `range`, `exact`, `chunk` | what operands may hold, and the bounds that make float products exact |
 //! | `product`, `channels` | dot products: of matrices, and of one column |
 //! | `ints`, `number`, `arithmetic` | integer tensors, digits, what accumulators are carried in, division, roots |
+//! | `crew` | how threads share regions |
 //! | `elements` | an operator's output while it is made |
 //! | `records`, `finish`, `doubles`, `division` | how accumulators become elements: in 64-bit integers, and in doubles where that is exact |
 //! | `self_test` | arithmetic that a backend must get right before it is used |
@@ -23,6 +24,7 @@ mod backend;
 mod block;
 mod channels;
 mod chunk;
+mod crew;
 mod division;
 mod doubles;
 mod elements;
@@ -45,9 +47,6 @@ mod spread;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 pub use backend::Backend;
 pub use error::EngineError;
 pub use limits::Limits;
@@ -56,6 +55,7 @@ pub use self_test::self_test;
 use burn::tensor::Device;
 use narrows_program::{Layer, Program, Source};
 
+use crew::awake;
 use exact::Carrier;
 use ints::{Ints, stored};
 use plan::Plan;
@@ -147,7 +147,7 @@ impl BurnEngine {
             return Err(EngineError::InputSize { expected: expected.bytes(), given: other.len() as u64 });
         }
         // From within the pool an operator's regions begin at once: from without, each of them would wait for a thread to wake.
-        rayon::scope(|scope| awake(scope, || self.each(inputs, wanted)))
+        awake(|| self.each(inputs, wanted))
     }
 
     /// Operator after operator; runs on a thread of rayon's pool.
@@ -183,28 +183,4 @@ impl BurnEngine {
         }
         Ok(outputs)
     }
-}
-
-/// Does some work while no thread of the pool falls asleep: between two operators none has anything to do for some microseconds,
-/// and to wake one takes longer.
-fn awake<'scope, T>(scope: &rayon::Scope<'scope>, work: impl FnOnce() -> T) -> T {
-    /// Set when the work is done, also where it panics.
-    struct Over(Arc<AtomicBool>);
-    impl Drop for Over {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::Relaxed);
-        }
-    }
-    let over = Over(Arc::default());
-    for _ in 1..rayon::current_num_threads() {
-        let over = over.0.clone();
-        scope.spawn(move |_| {
-            while !over.load(Ordering::Relaxed) {
-                if rayon::yield_now() != Some(rayon::Yield::Executed) {
-                    std::hint::spin_loop();
-                }
-            }
-        });
-    }
-    work()
 }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use burn::tensor::Device;
 use narrows_program::{ConstantIndex, Fold, Operator, Program, Source};
-use rayon::prelude::*;
 
 use super::block::{Block, Shared, Sides};
+use super::crew::shared;
 use super::elements::{Elements, Part};
 use super::exact::Carrier;
 use super::ints::{Ints, stored};
@@ -142,9 +142,9 @@ impl Step {
                 let tasks =
                     tasks.flat_map(|(parts, block)| parts.iter_mut().enumerate().map(move |p| (block, p)));
                 let tasks: Vec<_> = tasks.collect();
-                tasks.into_par_iter().try_for_each(|(block, (input, part))| fill(block, input, part))?;
+                shared(tasks, |(block, (input, part))| fill(block, input, part))?;
             }
-            None => parts.into_par_iter().zip(regions).try_for_each(|(mut parts, region)| {
+            None => shared(parts.into_iter().zip(regions).collect(), |(mut parts, region)| {
                 let mut alone = Shared::default();
                 let block = Block::new(program, op, &self.sides, region, &mut alone, device)?;
                 parts.iter_mut().enumerate().try_for_each(|(input, part)| fill(&block, input, part))

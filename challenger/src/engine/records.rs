@@ -1,7 +1,7 @@
 //! The records and divisors that a region's elements use (SPEC 2.3).
 
 use burn::tensor::{DType as Type, Device, Tensor, TensorData};
-use narrows_program::{Finalise, Operator, Program, Window, record};
+use narrows_program::{Finalise, Fold, Operator, Program, Window, record};
 
 use super::gather::Reads;
 use super::ints::{Ints, axis, ints};
@@ -66,6 +66,21 @@ pub(crate) fn passes(records: &[Record], op: &Operator, reach: u128) -> bool {
     })
 }
 
+/// How often a pair's accumulators can be halved, and its records with them, without changing an element: as often as both scales
+/// and every bias can, while the shifts stay at least 1. For x = 2^h y and bias = 2^h c, (x + bias) m + 2^(s-1) over 2^s is
+/// (y + c) m + 2^(s-1-h) over 2^(s-h).
+pub(crate) fn halvings(program: &Program, op: &Operator) -> u8 {
+    if op.fold != Fold::Pair || !matches!(op.finalise, Finalise::Requantise | Finalise::Table(_)) {
+        return 0;
+    }
+    let (all, _) = program.constant(op.params.constant).bytes.as_chunks::<16>();
+    let scales = (op.scale_a | op.scale_b).trailing_zeros();
+    let of = |(bias, _, s): (i64, u32, u8)| bias.trailing_zeros().min(u32::from(s) - 1);
+    let records = all.iter().map(|r| of(record::decode(r).expect("a legal record")));
+    // Scales are of 32 bits.
+    records.fold(scales.min(31), u32::min) as u8
+}
+
 /// The records of a region, one for each position that tells records apart.
 pub(crate) struct Records {
     /// From the region's first record to its last.
@@ -74,8 +89,9 @@ pub(crate) struct Records {
 }
 
 impl Records {
-    /// Picks them.
+    /// Picks them, for accumulators that are halved as often as [`halvings`] says.
     pub fn new(program: &Program, op: &Operator, region: &Region, device: &Device) -> Self {
+        let halved = halvings(program, op);
         let sum = |at: [u64; 4]| (0..4).map(|a| u64::from(op.params.out[a]) * at[a]).sum::<u64>() as usize;
         let (first, last) = (sum(region.start), sum(region.len.map(|len| len as u64 - 1)));
         let mut index = ints(vec![0], device);
@@ -88,7 +104,7 @@ impl Records {
         let (records, _) = program.constant(op.params.constant).bytes.as_chunks::<16>();
         let decoded = records[first..=first + last].iter().map(|r| {
             let (bias, m, s) = record::decode(r).expect("a legal record");
-            (bias, i64::from(m), s)
+            (bias >> halved, i64::from(m), s - halved)
         });
         Self { list: decoded.collect(), index }
     }
