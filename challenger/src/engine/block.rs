@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Float, Int, IntDType, Tensor};
 use narrows_program::{DType, Fold, Operand, Operator, Program, Source, Window};
 
+use super::backend::sums_by_products;
 use super::channels::Channels;
 use super::doubles::{Doubles, EXACT, Factors};
 use super::exact::{Carrier, Scheme};
@@ -31,6 +32,8 @@ pub(crate) struct Sides {
     scales: [i32; 2],
     /// Whether the device has doubles.
     doubles: bool,
+    /// The first float type in which rows that are summed are exact as products with ones.
+    summed: Option<Carrier>,
 }
 
 impl Sides {
@@ -51,7 +54,13 @@ impl Sides {
         let magnitudes = [magnitude(op.a), op.b.map_or(0, magnitude)];
         let halved = halvings(program, op);
         let scales = [op.scale_a >> halved, op.scale_b >> halved];
-        Self { a, b, scheme, magnitudes, scales, doubles: carriers.contains(&Carrier::F64) }
+        let greatest = magnitudes[0].max(u128::from(op.pad.unsigned_abs()));
+        let exact = |carrier: &&Carrier| {
+            let sum = greatest.saturating_mul(op.terms().into());
+            greatest <= carrier.widest().into() && sum <= carrier.exact().into()
+        };
+        let summed = carriers.iter().find(exact).filter(|_| op.fold == Fold::Sum).copied();
+        Self { a, b, scheme, magnitudes, scales, doubles: carriers.contains(&Carrier::F64), summed }
     }
 
     fn footprint(&self, op: &Operator, region: &Region) -> (usize, usize) {
@@ -124,7 +133,8 @@ enum Ending {
 enum Kernel {
     Matrix(Matrix),
     Channels(Channels),
-    Reduce(Gather, Region),
+    /// Neighbours that are folded, and what exact float type sums rows of them, if one does.
+    Reduce(Gather, Region, Option<Carrier>),
     /// Both operands, and what they are multiplied with.
     Pair([Spread; 2], [i32; 2], Region),
     Lookup(Lookup),
@@ -171,7 +181,7 @@ impl Block {
                 Kernel::Pair([spread(a)?, spread(b)?], sides.scales, region)
             }
             (Fold::Gather, Some(b)) => Kernel::Lookup(Lookup::new(op, a, b, region, device)?),
-            _ => Kernel::Reduce(Gather::new(a, &region, &region.live(), device)?, region),
+            _ => Kernel::Reduce(Gather::new(a, &region, &region.live(), device)?, region, sides.summed),
         };
         let reach = sides.reach(op, &kernel);
         let doubles = match sides.doubles && reach <= EXACT {
@@ -233,10 +243,10 @@ impl Block {
                 let sum = left - right;
                 if sum.dims() == region.len { sum } else { sum.expand(region.len) }
             }
-            Kernel::Reduce(gather, region) if gather.stack_run() == 1 => {
-                self.rows_folded(gather.matrix(a, i64::from(self.op.pad))).reshape(region.len)
+            Kernel::Reduce(gather, region, carrier) if gather.stack_run() == 1 => {
+                self.rows_folded(gather.matrix(a, i64::from(self.op.pad)), *carrier).reshape(region.len)
             }
-            Kernel::Reduce(gather, region) => {
+            Kernel::Reduce(gather, region, _) => {
                 self.folded(gather.stack(a, i64::from(self.op.pad))).reshape(region.len)
             }
         }
@@ -264,13 +274,20 @@ impl Block {
     }
 
     /// The same of terms [positions, terms], which backends fold faster.
-    fn rows_folded<N: Number>(&self, terms: Ints<2>) -> Tensor<2, N> {
+    fn rows_folded<N: Number>(&self, terms: Ints<2>, carrier: Option<Carrier>) -> Tensor<2, N> {
         let [rows, count] = terms.dims();
         match self.op.fold {
             _ if count == 1 => self.folded(terms.reshape([rows, 1, 1])).reshape([rows, 1]),
             // burn-ndarray counts places in the elements' type: 32 bits hold every place.
             Fold::Max => N::of_ints(terms.cast(IntDType::I32).max_dim(1)),
-            Fold::Sum => N::of_ints(wide(terms).sum_dim(1)),
+            Fold::Sum => match carrier.filter(|_| sums_by_products(&terms.device())) {
+                Some(carrier) => {
+                    let terms = terms.cast(carrier.dtype());
+                    let ones = Tensor::ones([count, 1], (&terms.device(), terms.dtype()));
+                    N::of_floats(terms.matmul(ones))
+                }
+                None => N::of_ints(wide(terms).sum_dim(1)),
+            },
             _ => self.folded(terms.reshape([rows, count, 1])).reshape([rows, 1]),
         }
     }

@@ -27,7 +27,7 @@ impl Carrier {
     }
 
     /// The greatest operand. In f32 it is one that even a device which shortens operands to 8 bits would keep whole.
-    const fn widest(self) -> u64 {
+    pub const fn widest(self) -> u64 {
         match self {
             Self::F32 => 1 << 8,
             Self::F64 => 1 << 52,
