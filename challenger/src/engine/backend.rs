@@ -111,9 +111,9 @@ pub(crate) fn looked_up(table: Tensor<1, Int>, index: Tensor<1, Int>) -> Tensor<
     }
 }
 
-/// Whether rows are added up faster as products of floats with ones: on burn-flex they are, in half the time, on burn-ndarray it
-/// takes twice as long.
-pub(crate) fn sums_by_products(device: &Device) -> bool {
+/// Whether what a product of floats can do is better left to it than to a pass over memory: sums of rows, as products with ones, and
+/// differences with constants, as one term more. On burn-flex that takes half the time, on burn-ndarray up to twice.
+pub(crate) fn products_outrun_passes(device: &Device) -> bool {
     *device == Device::flex()
 }
 

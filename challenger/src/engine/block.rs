@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Float, Int, IntDType, Tensor};
 use narrows_program::{DType, Fold, Operand, Operator, Program, Source, Window};
 
-use super::backend::sums_by_products;
+use super::backend::products_outrun_passes;
 use super::channels::Channels;
 use super::doubles::{Doubles, EXACT, Factors};
 use super::exact::{Carrier, Scheme};
@@ -191,7 +191,8 @@ impl Block {
         let ending = match doubles {
             Some(mut doubles) => {
                 if let Kernel::Matrix(matrix) = &mut kernel {
-                    doubles.scaled(|| matrix.scale(program, op, shared.weights.as_mut(), device));
+                    let weights = shared.weights.as_mut();
+                    doubles.leave(|count| matrix.requantise(program, op, count, weights, device));
                 }
                 Ending::Doubles(doubles)
             }
@@ -280,7 +281,7 @@ impl Block {
             _ if count == 1 => self.folded(terms.reshape([rows, 1, 1])).reshape([rows, 1]),
             // burn-ndarray counts places in the elements' type: 32 bits hold every place.
             Fold::Max => N::of_ints(terms.cast(IntDType::I32).max_dim(1)),
-            Fold::Sum => match carrier.filter(|_| sums_by_products(&terms.device())) {
+            Fold::Sum => match carrier.filter(|_| products_outrun_passes(&terms.device())) {
                 Some(carrier) => {
                     let terms = terms.cast(carrier.dtype());
                     let ones = Tensor::ones([count, 1], (&terms.device(), terms.dtype()));

@@ -73,7 +73,7 @@ pub(crate) fn shared<T: Send>(
         while left.load(Ordering::Acquire) > 0 {
             rounds = rounds.wrapping_add(1);
             // Where there are more threads than cores, the others need this one's.
-            if rounds % 256 == 0 { std::thread::yield_now() } else { std::hint::spin_loop() }
+            if rounds.is_multiple_of(256) { std::thread::yield_now() } else { std::hint::spin_loop() }
         }
     });
     failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)

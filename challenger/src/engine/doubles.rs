@@ -105,7 +105,6 @@ impl Doubles {
         device: &Device,
     ) -> Result<Option<Self>, EngineError> {
         let records = Records::new(program, op, region, device);
-        let whole = |(_, m, s): &Record| i128::from(*m) % (1i128 << s) == 0;
         let exact = |value: u128, first: i32, nearest: bool| {
             records.list.iter().all(|(bias, m, s)| {
                 let value = (value + u128::from(bias.unsigned_abs())) * u128::from(m.unsigned_abs());
@@ -153,15 +152,6 @@ impl Doubles {
             }
             _ => None,
         };
-        let less = |record: &Record| {
-            let (bias, m, s) = *record;
-            let more = match (whole(record), nearest) {
-                (true, _) => 0,
-                (false, true) => 1,
-                (false, false) => 1i128 << s,
-            };
-            over((i128::from(first) << (s + 1)) - 2 * i128::from(bias) * i128::from(m) - more, s + 1)
-        };
         let start = std::array::from_fn(|axis| if op.params.out[axis] == 0 { 0 } else { region.start[axis] });
         let (scale, less) = match joint {
             true => (None, None),
@@ -169,7 +159,7 @@ impl Doubles {
                 .entry((start, region.len, first, nearest))
                 .or_insert_with(|| {
                     let scale = Factor::new(&records, &merged, 1.0, |(_, m, s)| over((*m).into(), *s));
-                    (scale, Factor::new(&records, &merged, 0.0, less))
+                    (scale, Factor::new(&records, &merged, 0.0, |record| less(record, first, nearest)))
                 })
                 .clone(),
         };
@@ -197,10 +187,13 @@ impl Doubles {
         if self.table.is_some() { 0 } else { self.first }
     }
 
-    /// Leaves out the multiplication with m / 2^s, if `elsewhere` does it to accumulators that nothing else is done to before.
-    pub fn scaled(&mut self, elsewhere: impl FnOnce() -> bool) {
-        if self.divide.is_none() && self.scale.is_some() && elsewhere() {
-            self.scale = None;
+    /// Leaves to `elsewhere` what is first done to accumulators: it is told what elements are counted from and whether they are
+    /// rounded to the nearest integer, and says whether it multiplies with m / 2^s, and whether it subtracts c.
+    pub fn leave(&mut self, elsewhere: impl FnOnce((i32, bool)) -> [bool; 2]) {
+        if self.divide.is_none() && self.scale.is_some() {
+            let [scaled, less] = elsewhere((self.first, self.nearest));
+            self.scale = self.scale.take().filter(|_| !scaled);
+            self.less = self.less.take().filter(|_| !less);
         }
     }
 
@@ -247,6 +240,22 @@ impl Doubles {
             None => outputs,
         }
     }
+}
+
+/// Whether a record rounds nothing.
+fn whole((_, m, s): &Record) -> bool {
+    i128::from(*m) % (1i128 << s) == 0
+}
+
+/// c, and what elements are counted from.
+pub(crate) fn less(record: &Record, first: i32, nearest: bool) -> f64 {
+    let (bias, m, s) = *record;
+    let more = match (whole(record), nearest) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => 1i128 << s,
+    };
+    over((i128::from(first) << (s + 1)) - 2 * i128::from(bias) * i128::from(m) - more, s + 1)
 }
 
 /// An integer over 2^s, as a double.

@@ -4,22 +4,23 @@
 //! and the rest (columns). Both operands are gathered into [matrix, row, term] and [matrix, term, column]. Each digit
 //! of a is a block of rows, each digit of b a block of columns: one batched float product of all.
 
-use std::collections::HashMap;
+mod requantised;
+mod weights;
+
 use std::ops::Range;
 
 use burn::tensor::{Device, Tensor};
 
-use narrows_program::{Operator, Program};
-
 use super::EngineError;
 use super::chunk;
-use super::doubles::{EXACT, over};
-use super::exact::{Carrier, Scheme};
+use super::exact::Scheme;
 use super::gather::{Gather, Reads};
-use super::ints::{Ints, digits, weighed_digits};
+use super::ints::{Ints, weighed_digits};
 use super::number::{Number, plus};
-use super::records::Records;
 use super::region::Region;
+use weights::{Key, columns, joined, terms_of};
+
+pub(crate) use weights::Weights;
 
 /// The axes of a region's output, by what they move.
 #[derive(Debug, Clone)]
@@ -103,52 +104,8 @@ pub(crate) struct Matrix {
     order: Vec<usize>,
     region: Region,
     columns: Vec<usize>,
-}
-
-/// Operand b where it never changes: its tensor, and what regions planned before this one made of it.
-#[derive(Debug)]
-pub(crate) struct Weights {
-    tensor: Ints<1>,
-    made: HashMap<Key, Made>,
-    /// By the records' place, too: columns that are multiplied with them.
-    scaled: HashMap<(Key, [u64; 4]), Vec<Tensor<3>>>,
-}
-
-/// The address of the first column, and the lengths of the axes that are gathered.
-type Key = (u64, Vec<(usize, usize)>);
-
-/// Weights as columns, one tensor a chunk of terms, and the greatest sum of a column's magnitudes.
-type Made = (Vec<Tensor<3>>, Vec<Range<usize>>, u128);
-
-impl Weights {
-    /// Nothing made yet.
-    pub fn new(tensor: Ints<1>) -> Self {
-        Self { tensor, made: HashMap::new(), scaled: HashMap::new() }
-    }
-
-    fn columns(
-        &mut self,
-        b: &Reads,
-        region: &Region,
-        axes: &[usize],
-        sizes: [usize; 4],
-        scheme: &Scheme,
-    ) -> Result<(Key, Made), EngineError> {
-        let key = (b.base(region), axes.iter().map(|a| (*a, region.len[*a])).collect());
-        if let Some(made) = self.made.get(&key) {
-            return Ok((key, made.clone()));
-        }
-        let gather = Gather::new(b, region, axes, &self.tensor.device())?;
-        let whole = materialised(columns(&gather, self.tensor.clone(), scheme, sizes, 1.0));
-        let (chunks, column) = chunk::by_weight(&whole, scheme)?;
-        let parts = match chunks.len() {
-            1 => vec![whole],
-            _ => chunks.iter().map(|c| materialised(terms_of(&whole, c))).collect(),
-        };
-        let made = (parts, chunks, column);
-        self.made.insert(key.clone(), made.clone());
-        Ok((key, made))
-    }
+    /// Operand a's part of the term that subtracts, where there is one.
+    ones: Option<Tensor<3>>,
 }
 
 #[derive(Debug, Clone)]
@@ -193,54 +150,8 @@ impl Matrix {
             order: [&axes.batch[..], &axes.rows, &axes.columns].concat(),
             region,
             columns: axes.columns,
+            ones: None,
         })
-    }
-
-    /// Multiplies operand b with the records' m / 2^s, so that sums come out multiplied, where they stay exact: every product, and
-    /// every sum of products, is an integer over 2^s. Whether it does.
-    pub fn scale(
-        &mut self,
-        program: &Program,
-        op: &Operator,
-        weights: Option<&mut Weights>,
-        device: &Device,
-    ) -> bool {
-        let region = &self.region;
-        let of_columns =
-            (0..4).all(|a| region.len[a] == 1 || op.params.out[a] == 0 || self.columns.contains(&a));
-        if self.scheme.carrier != Carrier::F64 || self.scheme.pairs() > 1 || !of_columns {
-            return false;
-        }
-        let len: [usize; 4] =
-            std::array::from_fn(|a| if self.columns.contains(&a) { region.len[a] } else { 1 });
-        let records = Records::new(program, op, &Region { start: region.start, len }, device);
-        let exact = |m: i64| self.reach().saturating_mul(m.unsigned_abs().into()) <= EXACT;
-        if !records.list.iter().all(|(_, m, _)| exact(*m)) {
-            return false;
-        }
-        let factors: Vec<f64> = records.list.iter().map(|(_, m, s)| over((*m).into(), *s)).collect();
-        match &mut self.right {
-            Right::Gathered(_, scale) if factors.iter().all(|factor| *factor == factors[0]) => {
-                *scale = factors[0];
-                true
-            }
-            Right::Gathered(..) => false,
-            Right::Weights(key, parts) => {
-                let start = std::array::from_fn(|a| if op.params.out[a] == 0 { 0 } else { region.start[a] });
-                let made = || {
-                    let moved: [usize; 4] =
-                        std::array::from_fn(|a| if op.params.out[a] == 0 { 1 } else { len[a] });
-                    let factors = records.doubles(factors).reshape::<4, _>(moved).expand::<4, _>(len);
-                    let factors = factors.reshape([1, 1, self.sizes[3]]);
-                    parts.iter().map(|part| part.clone() * factors.clone()).collect()
-                };
-                *parts = match weights {
-                    Some(weights) => weights.scaled.entry((key.clone(), start)).or_insert_with(made).clone(),
-                    None => made(),
-                };
-                true
-            }
-        }
     }
 
     /// Whether runs read operand b.
@@ -269,7 +180,11 @@ impl Matrix {
         // The digits' rows one below the other, so that columns are read once for all of them.
         let shaped: Vec<Tensor<3>> =
             lefts.into_iter().map(|left| left.reshape([matrices, rows, terms])).collect();
-        let products = self.columns_summed(self.chunked(joined(shaped, 1), &parts));
+        let mut left = joined(shaped, 1);
+        if let Some(ones) = &self.ones {
+            left = Tensor::cat(vec![left, ones.clone()], 2);
+        }
+        let products = self.columns_summed(self.chunked(left, &parts));
         if count == 1 {
             return in_order(products, &self.region, &self.order);
         }
@@ -304,48 +219,4 @@ impl Matrix {
         };
         (0..count).map(part).reduce(|x, y| x - y).expect("a number has a digit")
     }
-}
-
-/// Operand b, multiplied, as [matrix, term, digit and column].
-fn columns(
-    gather: &Gather,
-    b: Ints<1>,
-    scheme: &Scheme,
-    [matrices, _, terms, cols]: [usize; 4],
-    factor: f64,
-) -> Tensor<3> {
-    let make = |b| match factor {
-        1.0 => digits(b, &scheme.b, scheme.carrier),
-        _ => {
-            let digits = digits(b, &scheme.b, scheme.carrier).into_iter();
-            digits.map(|digit| digit.mul_scalar(factor)).collect()
-        }
-    };
-    // Columns that are neighbours in memory are so in the matrix, too.
-    if gather.stack_run() == cols {
-        let parts = gather.stacks(b, make).into_iter();
-        return joined(parts.map(|digit| digit.reshape([matrices, terms, cols])).collect(), 2);
-    }
-    let parts = gather.matrices(b, make).into_iter();
-    joined(parts.map(|digit| digit.reshape([matrices, cols, terms])).collect(), 1).swap_dims(1, 2)
-}
-
-/// The parts side by side along an axis; a part alone is not copied.
-fn joined(mut parts: Vec<Tensor<3>>, axis: usize) -> Tensor<3> {
-    if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(parts, axis) }
-}
-
-fn terms_of(whole: &Tensor<3>, chunk: &Range<usize>) -> Tensor<3> {
-    let [matrices, terms, cols] = whole.dims();
-    if chunk.len() == terms {
-        whole.clone()
-    } else {
-        whole.clone().slice([0..matrices, chunk.clone(), 0..cols])
-    }
-}
-
-/// The same tensor laid out afresh, so that no run pays for a transposed view.
-fn materialised(tensor: Tensor<3>) -> Tensor<3> {
-    let dims = tensor.dims();
-    tensor.reshape([dims.iter().product::<usize>()]).reshape(dims)
 }

@@ -34,7 +34,7 @@ fn columns(terms: usize, count: usize) -> (Vec<i64>, Vec<Vec<i64>>) {
 
 #[test]
 fn products_are_scaled_where_that_is_exact_and_only_there() {
-    let (terms, rows, count, s) = (16usize, 3usize, 7usize, 21u8);
+    let (terms, rows, count, s) = (16usize, 3usize, 9usize, 21u8);
     let (row, columns) = columns(terms, count);
     let input: Vec<i64> = (0..rows).flat_map(|r| row.iter().map(move |a| a - 2 * r as i64)).collect();
     let sums: Vec<i64> =
@@ -47,7 +47,7 @@ fn products_are_scaled_where_that_is_exact_and_only_there() {
     assert!(last > 1 << 26, "{last}");
     for m in [3, (last - 1) | 1, (last + 1) | 1, (3 * last) | 1, (7 * last) | 1, (1 << 31) - 1] {
         // Along an axis that moves neither operand, other records.
-        let record = |m, i: usize, sum: &i64| (edge(*sum, m, s, i % 2 == 0), m, s);
+        let record = |m, i: usize, sum: &i64| (edge(*sum, m, s, i.is_multiple_of(2)), m, s);
         let of = |m| sums.iter().enumerate().map(move |(i, sum)| record(m, i, sum));
         let list: Vec<_> = of(m).chain(of(m - 2)).collect();
         for (dtype, lo, hi) in
@@ -65,7 +65,7 @@ fn products_are_scaled_where_that_is_exact_and_only_there() {
             let input_type = TensorType { dtype: DType::I16, elements: (rows * terms) as u64 };
             check(&program(input_type, vec![op], vec![records(&list), weights]), &bytes(DType::I16, &input));
             // The same columns out of an operator, with one record for all of them, for each of the sums.
-            for (bias, m, s) in list.iter().step_by(5) {
+            for (bias, m, s) in list.iter().step_by(7) {
                 let one = Operand { dtype: DType::I16, map: map([0, 0, 0, 1], 0), ..INPUT };
                 let copied = rows * terms;
                 let own = operator(Fold::Sum, DType::I16, [1, 1, 1, copied as u32], [1; 3], one);
@@ -86,5 +86,17 @@ fn products_are_scaled_where_that_is_exact_and_only_there() {
                 check(&program(input_type, vec![own, op], constants), &bytes(DType::I16, &input));
             }
         }
+    }
+}
+
+#[test]
+fn rows_are_summed_at_and_past_the_last_exact_float() {
+    for terms in [1u32 << 17, (1 << 17) + 1, 140_001] {
+        // All but one of them the least: an odd sum, which single floats do not hold beyond 2^24.
+        let values: Vec<i64> = (0..terms).map(|i| if i == 7 { -127 } else { -128 }).collect();
+        let a = Operand { map: IndexMap { red: [0, 0, 1], ..MAP }, ..INPUT };
+        let op = operator(Fold::Sum, DType::I32, [1; 4], [1, 1, terms], a);
+        let input = TensorType { dtype: DType::I8, elements: terms.into() };
+        check(&program(input, vec![op], vec![records(&[(0, 2, 1)])]), &bytes(DType::I8, &values));
     }
 }
