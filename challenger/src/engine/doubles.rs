@@ -29,7 +29,7 @@ use super::backend::{casts_saturate, looked_up};
 use super::division::{Divide, Way};
 use super::ints::{Ints, counted_most, counted_type, stored_type};
 use super::range::Range;
-use super::records::{Merged, Record, Records, divisor, passes};
+use super::records::{Merged, Record, Records, divisor, passes, start};
 use super::region::Region;
 use super::spread::Spread;
 
@@ -152,11 +152,10 @@ impl Doubles {
             }
             _ => None,
         };
-        let start = std::array::from_fn(|axis| if op.params.out[axis] == 0 { 0 } else { region.start[axis] });
         let (scale, less) = match joint {
             true => (None, None),
             false => factors
-                .entry((start, region.len, first, nearest))
+                .entry((start(op, region), region.len, first, nearest))
                 .or_insert_with(|| {
                     let scale = Factor::new(&records, &merged, 1.0, |(_, m, s)| over((*m).into(), *s));
                     (scale, Factor::new(&records, &merged, 0.0, |record| less(record, first, nearest)))

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::EngineError;
 use super::ints::Ints;
+use super::region::Runs;
 
 /// Elements in the type that they are stored in.
 #[derive(Debug, Clone)]
@@ -46,10 +47,10 @@ impl Elements {
     }
 
     /// Cuts them into parts: for each the length of its runs, and where they begin. Every element is of one part.
-    pub fn parts(&mut self, parts: &[(usize, Vec<usize>)]) -> Vec<Part<'_>> {
+    pub fn parts(&mut self, parts: &[Runs]) -> Vec<Part<'_>> {
         fn cut<'a, T>(
             mut rest: &'a mut [T],
-            parts: &[(usize, Vec<usize>)],
+            parts: &[Runs],
             part: impl Fn(Vec<&'a mut [T]>) -> Part<'a>,
         ) -> Vec<Part<'a>> {
             let starts =

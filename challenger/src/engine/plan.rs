@@ -11,7 +11,7 @@ use super::elements::{Elements, Part};
 use super::exact::Carrier;
 use super::ints::{Ints, stored};
 use super::product::Weights;
-use super::region::{Region, region, region_count};
+use super::region::{Region, Runs, region, region_count};
 use super::{EngineError, Limits};
 
 /// A planned operator.
@@ -20,8 +20,8 @@ pub(crate) struct Step {
     op: Operator,
     sides: Sides,
     lengths: [usize; 4],
-    /// The regions' plans, unless they are too many or too large.
-    blocks: Option<Vec<Block>>,
+    /// The regions' plans, and which runs of elements they are of, unless they are too many or too large.
+    blocks: Option<(Vec<Block>, Vec<Runs>)>,
 }
 
 /// A planned program.
@@ -100,16 +100,20 @@ impl Step {
             _ => None,
         };
         let mut shared = Shared::new(weights);
-        let blocks = (0..region_count(op, lengths)).map(|index| {
-            let region = region(op, lengths, index);
-            Block::new(program, op, &sides, region, &mut shared, device)
-        });
-        step.blocks = Some(blocks.collect::<Result<_, _>>()?);
+        let regions = step.regions();
+        let runs = regions.iter().map(|region| region.runs(op.out)).collect();
+        let plan = |region| Block::new(program, op, &sides, region, &mut shared, device);
+        step.blocks = Some((regions.into_iter().map(plan).collect::<Result<_, _>>()?, runs));
         Ok(step)
     }
 
     fn reads_b(&self) -> bool {
-        self.blocks.as_ref().is_none_or(|blocks| blocks.iter().any(Block::reads_b))
+        self.blocks.as_ref().is_none_or(|(blocks, _)| blocks.iter().any(Block::reads_b))
+    }
+
+    fn regions(&self) -> Vec<Region> {
+        let count = region_count(&self.op, self.lengths);
+        (0..count).map(|index| region(&self.op, self.lengths, index)).collect()
     }
 
     /// The operator's output for each of so many inputs; `get` gives what it reads for one of them.
@@ -125,19 +129,18 @@ impl Step {
         let op = &self.op;
         let zeros = |_| Elements::zeros(op.dtype, op.elements() as usize);
         let mut outputs: Vec<Elements> = (0..inputs).map(zeros).collect();
-        let regions: Vec<Region> =
-            (0..region_count(op, self.lengths)).map(|index| region(op, self.lengths, index)).collect();
-        let runs: Vec<(usize, Vec<usize>)> = regions.iter().map(|region| region.runs(op.out)).collect();
+        let regions = if self.blocks.is_none() { self.regions() } else { Vec::new() };
+        let made = regions.iter().map(|region| region.runs(op.out)).collect();
+        let runs = self.blocks.as_ref().map_or(&made, |(_, runs)| runs);
         let fill = |block: &Block, input: usize, part: &mut Part<'_>| {
             part.fill(block.run(|source| get(input, source)), block.first())
         };
         // Region after region, the parts of all inputs.
-        let mut of_inputs: Vec<_> =
-            outputs.iter_mut().map(|output| output.parts(&runs).into_iter()).collect();
-        let mut parts: Vec<Vec<Part<'_>>> = Vec::with_capacity(regions.len());
+        let mut of_inputs: Vec<_> = outputs.iter_mut().map(|output| output.parts(runs).into_iter()).collect();
+        let mut parts: Vec<Vec<Part<'_>>> = Vec::with_capacity(runs.len());
         parts.extend(runs.iter().map(|_| of_inputs.iter_mut().filter_map(Iterator::next).collect()));
         match &self.blocks {
-            Some(blocks) => {
+            Some((blocks, _)) => {
                 let tasks = parts.iter_mut().zip(blocks);
                 let tasks =
                     tasks.flat_map(|(parts, block)| parts.iter_mut().enumerate().map(move |p| (block, p)));

@@ -81,6 +81,11 @@ pub(crate) fn halvings(program: &Program, op: &Operator) -> u8 {
     records.fold(scales.min(31), u32::min) as u8
 }
 
+/// A region's start on the axes that move records: regions of one start and the same lengths have the same ones.
+pub(crate) fn start(op: &Operator, region: &Region) -> [u64; 4] {
+    std::array::from_fn(|axis| if op.params.out[axis] == 0 { 0 } else { region.start[axis] })
+}
+
 /// The records of a region, one for each position that tells records apart.
 pub(crate) struct Records {
     /// From the region's first record to its last.

@@ -2,6 +2,9 @@
 
 use narrows_program::Operator;
 
+/// Runs of neighbouring elements: how long each is, and where they begin.
+pub(crate) type Runs = (usize, Vec<usize>);
+
 /// A box of output positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Region {
@@ -42,7 +45,7 @@ impl Region {
     }
 
     /// How many elements of the region are neighbours in an output of these lengths, and where each such run begins.
-    pub fn runs(&self, out: [u32; 4]) -> (usize, Vec<usize>) {
+    pub fn runs(&self, out: [u32; 4]) -> Runs {
         // Axes after this one are whole.
         let cut = (0..4).rev().find(|axis| self.len[*axis] != out[*axis] as usize).unwrap_or(0);
         let steps = out.map(|len| len as usize);

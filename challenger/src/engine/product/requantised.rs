@@ -10,7 +10,7 @@ use super::{Matrix, Right};
 use crate::engine::backend::products_outrun_passes;
 use crate::engine::doubles::{EXACT, less, over};
 use crate::engine::exact::Carrier;
-use crate::engine::records::{Record, Records};
+use crate::engine::records::{Record, Records, start};
 use crate::engine::region::Region;
 
 impl Matrix {
@@ -52,7 +52,6 @@ impl Matrix {
             }
             Right::Gathered(..) => [false; 2],
             Right::Weights(key, parts) => {
-                let start = std::array::from_fn(|a| if op.params.out[a] == 0 { 0 } else { region.start[a] });
                 // A term more is a copy of operand a, which a pass over the sums has to be worth.
                 let more = products_outrun_passes(device)
                     && !nearest
@@ -76,9 +75,11 @@ impl Matrix {
                     parts
                 };
                 *parts = match weights {
-                    Some(weights) => {
-                        weights.scaled.entry((key.clone(), start, first, more)).or_insert_with(made).clone()
-                    }
+                    Some(weights) => weights
+                        .scaled
+                        .entry((key.clone(), start(op, region), first, more))
+                        .or_insert_with(made)
+                        .clone(),
                     None => made(),
                 };
                 if more {
