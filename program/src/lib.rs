@@ -10,6 +10,7 @@ mod bytes;
 mod decode;
 mod descriptor;
 mod error;
+pub mod example;
 mod index;
 mod layer;
 mod legal;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use narrows_executor::engine::{Engine, Kernel};
+use narrows_program::example::{self, INPUT, OUTPUT};
 use narrows_program::{
     Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
     Program, ProgramParts, Reference, Source, TensorType, Window, record,
@@ -23,6 +24,13 @@ fn agree((program, input): (Program, Vec<u8>)) -> Result<(), TestCaseError> {
         }
     }
     Ok(())
+}
+
+#[test]
+fn the_example_gives_what_it_says() {
+    let program = Program::new(example::parts()).expect("legal");
+    assert_eq!(oracle::run(&program, &INPUT), [OUTPUT, OUTPUT]);
+    agree((program, INPUT.to_vec())).expect("every kernel gives the same");
 }
 
 /// At least 3000 programs a test; more by PROPTEST_CASES.

@@ -1,118 +1,23 @@
 //! One region of one operator, planned: gathers, weights and records, ready to run.
 
 use burn::tensor::{Device, Float, Int, IntDType, Tensor};
-use narrows_program::{DType, Fold, Operand, Operator, Program, Source, Window};
+use narrows_program::{DType, Fold, Operator, Program, Source};
 
+use super::EngineError;
 use super::backend::products_outrun_passes;
 use super::channels::Channels;
 use super::doubles::{Doubles, EXACT, Factors};
-use super::exact::{Carrier, Scheme};
+use super::exact::Carrier;
 use super::finish::Finish;
-use super::gather::{Gather, Reads};
+use super::gather::Gather;
 use super::ints::{Ints, axis, greatest, wide};
 use super::lookup::Lookup;
 use super::number::Number;
-use super::product::{Matrix, Weights, gathered};
-use super::range::Range;
-use super::records::halvings;
+use super::product::{Matrix, Weights};
+use super::reads::Reads;
 use super::region::Region;
+use super::sides::Sides;
 use super::spread::Spread;
-use super::{EngineError, Limits};
-
-/// What an operator's regions have in common.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sides {
-    a: Reads,
-    b: Option<Reads>,
-    /// How a dot product is exact in floats; other folds have none.
-    scheme: Option<Scheme>,
-    /// The greatest magnitudes of operands a and b.
-    magnitudes: [u128; 2],
-    /// A pair's scales, halved with its records.
-    scales: [i32; 2],
-    /// Whether the device has doubles.
-    doubles: bool,
-    /// The first float type in which rows that are summed are exact as products with ones.
-    summed: Option<Carrier>,
-}
-
-impl Sides {
-    /// An operator's operands, for a device whose products in these float types are exact.
-    pub fn new(program: &Program, op: &Operator, carriers: &[Carrier]) -> Self {
-        let side = |operand: &Operand, windows| {
-            let elements = program.tensor(operand.source).elements;
-            Reads { map: operand.map, windows, elements, red: op.red, row: 0 }
-        };
-        let a = side(&op.a, op.windows);
-        let b = op.b.as_ref().map(|b| side(b, [Window::default(); 2]));
-        let values = |operand: Operand| Range::of(program, operand.source);
-        let scheme = op.b.filter(|_| op.fold == Fold::Dot).map(|b| {
-            let scheme = Scheme::cheapest(op.terms(), values(op.a), values(b), carriers);
-            scheme.expect("a legal sum stays below 2^62, and that of its digits' magnitudes below twice that")
-        });
-        let magnitude = |operand: Operand| u128::from(values(operand).magnitude());
-        let magnitudes = [magnitude(op.a), op.b.map_or(0, magnitude)];
-        let halved = halvings(program, op);
-        let scales = [op.scale_a >> halved, op.scale_b >> halved];
-        let greatest = magnitudes[0].max(u128::from(op.pad.unsigned_abs()));
-        let exact = |carrier: &&Carrier| {
-            let sum = greatest.saturating_mul(op.terms().into());
-            greatest <= carrier.widest().into() && sum <= carrier.exact().into()
-        };
-        let summed = carriers.iter().find(exact).filter(|_| op.fold == Fold::Sum).copied();
-        Self { a, b, scheme, magnitudes, scales, doubles: carriers.contains(&Carrier::F64), summed }
-    }
-
-    fn footprint(&self, op: &Operator, region: &Region) -> (usize, usize) {
-        match (&self.scheme, &self.b) {
-            (Some(scheme), Some(b)) => gathered(&self.a, b, scheme, region),
-            _ => (region.elements().saturating_mul(op.terms() as usize), 0),
-        }
-    }
-
-    /// The lengths of an operator's regions.
-    pub fn lengths(&self, op: &Operator, limits: &Limits) -> [usize; 4] {
-        let outputs = limits.outputs_of(op.elements(), op.terms());
-        let columns = match (&self.scheme, &self.b) {
-            (Some(_), Some(b)) => limits.by_columns(&self.a, b, &Region::whole(op)),
-            _ => None,
-        };
-        let mut order = [0, 1, 2, 3];
-        order.sort_by_key(|axis| columns.as_ref().is_some_and(|columns| !columns.contains(axis)));
-        Region::cut(op, order, |region| {
-            let (left, right) = self.footprint(op, region);
-            let left = left <= limits.gathered || columns.is_some();
-            region.elements() <= outputs && left && right <= limits.weights
-        })
-    }
-
-    /// At most how many elements the plan of all regions keeps.
-    pub fn kept(&self, op: &Operator) -> usize {
-        let whole = Region::whole(op);
-        let (left, right) = self.footprint(op, &whole);
-        left.saturating_add(right).saturating_add(whole.elements())
-    }
-
-    /// What no accumulator passes in magnitude, by the operands' ranges, nor anything that leads to it; the sum of a dot
-    /// product's digits' products only where `kernel` does not say better.
-    fn reach(&self, op: &Operator, kernel: &Kernel) -> u128 {
-        let ([a, b], terms) = (self.magnitudes, u128::from(op.terms()));
-        match (op.fold, kernel) {
-            (_, Kernel::Matrix(matrix)) => matrix.reach(),
-            (_, Kernel::Channels(channels)) => channels.reach(),
-            (Fold::Dot, _) => terms * a * b,
-            (Fold::Sum, _) => terms * a,
-            (Fold::Max, _) => a,
-            (Fold::Pair, _) => {
-                let [scale_a, scale_b] = self.scales.map(|scale| u128::from(scale.unsigned_abs()));
-                a * scale_a + b * scale_b
-            }
-            (Fold::Gather, _) => b,
-            // Each value is ordered together with its place.
-            (Fold::ArgMax, _) => (a + 1) << 24,
-        }
-    }
-}
 
 /// A planned region.
 #[derive(Debug, Clone)]
@@ -133,7 +38,7 @@ enum Ending {
 enum Kernel {
     Matrix(Matrix),
     Channels(Channels),
-    /// Neighbours that are folded, and what exact float type sums rows of them, if one does.
+    /// Neighbours that are folded, and the float type that rows of them are summed in as products with ones, if they are.
     Reduce(Gather, Region, Option<Carrier>),
     /// Both operands, and what they are multiplied with.
     Pair([Spread; 2], [i32; 2], Region),
@@ -181,9 +86,16 @@ impl Block {
                 Kernel::Pair([spread(a)?, spread(b)?], sides.scales, region)
             }
             (Fold::Gather, Some(b)) => Kernel::Lookup(Lookup::new(op, a, b, region, device)?),
-            _ => Kernel::Reduce(Gather::new(a, &region, &region.live(), device)?, region, sides.summed),
+            _ => {
+                let summed = sides.summed.filter(|_| products_outrun_passes(device));
+                Kernel::Reduce(Gather::new(a, &region, &region.live(), device)?, region, summed)
+            }
         };
-        let reach = sides.reach(op, &kernel);
+        let reach = match &kernel {
+            Kernel::Matrix(matrix) => matrix.reach(),
+            Kernel::Channels(channels) => channels.reach(),
+            _ => sides.reach(op),
+        };
         let doubles = match sides.doubles && reach <= EXACT {
             true => Doubles::new(program, op, &region, reach, &mut shared.factors, device)?,
             false => None,
@@ -281,7 +193,7 @@ impl Block {
             _ if count == 1 => self.folded(terms.reshape([rows, 1, 1])).reshape([rows, 1]),
             // burn-ndarray counts places in the elements' type: 32 bits hold every place.
             Fold::Max => N::of_ints(terms.cast(IntDType::I32).max_dim(1)),
-            Fold::Sum => match carrier.filter(|_| products_outrun_passes(&terms.device())) {
+            Fold::Sum => match carrier {
                 Some(carrier) => {
                     let terms = terms.cast(carrier.dtype());
                     let ones = Tensor::ones([count, 1], (&terms.device(), terms.dtype()));

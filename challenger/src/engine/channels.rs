@@ -7,10 +7,11 @@ use burn::tensor::{Device, Tensor};
 use super::EngineError;
 use super::chunk;
 use super::exact::{Carrier, Scheme};
-use super::gather::{Gather, Reads};
+use super::gather::Gather;
 use super::ints::{Ints, digits};
 use super::number::{Number, plus};
 use super::product::{Axes, in_order};
+use super::reads::Reads;
 use super::region::Region;
 
 /// Most pairs of digits that are multiplied as floats: with more, one product of 64-bit integers is faster.

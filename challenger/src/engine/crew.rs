@@ -4,24 +4,24 @@
 //! asleep while a program runs, and who is done before the others waits awake.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use super::EngineError;
 
 /// Does some work on a thread of rayon's pool while the others stay awake and do what it shares.
 pub(crate) fn awake<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     /// Set when the work is done, also where it panics.
-    struct Over(Arc<AtomicBool>);
-    impl Drop for Over {
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
         fn drop(&mut self) {
             self.0.store(true, Ordering::Relaxed);
         }
     }
+    let over = AtomicBool::new(false);
     rayon::scope(|scope| {
-        let over = Over(Arc::default());
+        let _over = Over(&over);
         for _ in 1..rayon::current_num_threads() {
-            let over = over.0.clone();
-            scope.spawn(move |_| {
+            scope.spawn(|_| {
                 while !over.load(Ordering::Relaxed) {
                     if rayon::yield_now() != Some(rayon::Yield::Executed) {
                         std::hint::spin_loop();

@@ -29,7 +29,7 @@ use super::backend::{casts_saturate, looked_up};
 use super::division::{Divide, Way};
 use super::ints::{Ints, counted_most, counted_type, stored_type};
 use super::range::Range;
-use super::records::{Merged, Record, Records, divisor, passes, start};
+use super::records::{Merged, Record, Records, divisor, less, limits, over, passes, start, whole};
 use super::region::Region;
 use super::spread::Spread;
 
@@ -239,40 +239,4 @@ impl Doubles {
             None => outputs,
         }
     }
-}
-
-/// Whether a record rounds nothing.
-fn whole((_, m, s): &Record) -> bool {
-    i128::from(*m) % (1i128 << s) == 0
-}
-
-/// c, and what elements are counted from.
-pub(crate) fn less(record: &Record, first: i32, nearest: bool) -> f64 {
-    let (bias, m, s) = *record;
-    let more = match (whole(record), nearest) {
-        (true, _) => 0,
-        (false, true) => 1,
-        (false, false) => 1i128 << s,
-    };
-    over((i128::from(first) << (s + 1)) - 2 * i128::from(bias) * i128::from(m) - more, s + 1)
-}
-
-/// An integer over 2^s, as a double.
-pub(crate) fn over(numerator: i128, s: u8) -> f64 {
-    numerator as f64 / (1u64 << (s - 1)) as f64 / 2.0
-}
-
-/// Accumulators beyond which no record of a list gives another element: what lo and hi stand at, or farther.
-pub(crate) fn limits(records: &[Record], lo: i128, hi: i128) -> (i128, i128) {
-    let of = |(bias, m, s): &Record| {
-        let (bias, m, half) = (i128::from(*bias), i128::from(*m), 1i128 << (s - 1));
-        // The last x of which (x + bias) m + half < (lo + 1) 2^s, the first of which it is at least hi 2^s.
-        let low = (((lo + 1) << s) - half - 1).div_euclid(m) - bias;
-        let high = -(half - (hi << s)).div_euclid(m) - bias;
-        (low, high)
-    };
-    let all = records.iter().map(of);
-    let (low, high) = all.fold((i128::MAX, i128::MIN), |(low, high), (l, h)| (low.min(l), high.max(h)));
-    // Where lo is hi every accumulator gives it, so that either order will do.
-    (low.min(high), high.max(low))
 }

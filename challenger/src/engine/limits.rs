@@ -2,8 +2,8 @@
 //!
 //! By default what a region works on stays in a core's cache, and regions are worked on by all threads.
 
-use super::gather::Reads;
 use super::product::Axes;
+use super::reads::Reads;
 use super::region::Region;
 
 /// Limits in elements, not bytes: an element takes one to eight.

@@ -4,9 +4,10 @@ use burn::tensor::{Device, Tensor};
 use narrows_program::Operator;
 
 use super::EngineError;
-use super::gather::{Gather, Reads};
+use super::gather::Gather;
 use super::ints::{Ints, wide};
 use super::number::Number;
+use super::reads::Reads;
 use super::region::Region;
 
 /// A planned gather by value.

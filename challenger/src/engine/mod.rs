@@ -7,8 +7,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `backend` | the seam to burn's backends |
-//! | `plan`, `block`, `region`, `limits` | what is prepared once, for a program and a region, and how operators are cut |
-//! | `gather`, `spread`, `lookup` | which element serves which term, also where another element says so |
+//! | `plan`, `sides`, `block`, `region`, `limits` | what is prepared once, for a program, an operator and a region, and how operators are cut |
+//! | `reads`, `gather`, `spread`, `lookup` | which element serves which term, also where another element says so |
 //! | `range`, `exact`, `chunk` | what operands may hold, and the bounds that make float products exact |
 //! | `product`, `channels` | dot products: of matrices, and of one column |
 //! | `ints`, `number`, `arithmetic` | integer tensors, digits, what accumulators are carried in, division, roots |
@@ -39,9 +39,11 @@ mod number;
 mod plan;
 mod product;
 mod range;
+mod reads;
 mod records;
 mod region;
 mod self_test;
+mod sides;
 mod spread;
 
 #[cfg(test)]

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use burn::tensor::Device;
 use narrows_program::{ConstantIndex, Fold, Operator, Program, Source};
 
-use super::block::{Block, Shared, Sides};
+use super::block::{Block, Shared};
 use super::crew::shared;
 use super::elements::{Elements, Part};
 use super::exact::Carrier;
 use super::ints::{Ints, stored};
 use super::product::Weights;
 use super::region::{Region, Runs, region, region_count};
+use super::sides::Sides;
 use super::{EngineError, Limits};
 
 /// A planned operator.

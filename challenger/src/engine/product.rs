@@ -14,9 +14,10 @@ use burn::tensor::{Device, Tensor};
 use super::EngineError;
 use super::chunk;
 use super::exact::Scheme;
-use super::gather::{Gather, Reads};
+use super::gather::Gather;
 use super::ints::{Ints, weighed_digits};
 use super::number::{Number, plus};
+use super::reads::Reads;
 use super::region::Region;
 use weights::{Key, columns, joined, terms_of};
 

@@ -3,8 +3,8 @@
 use burn::tensor::{DType as Type, Device, Tensor, TensorData};
 use narrows_program::{Finalise, Fold, Operator, Program, Window, record};
 
-use super::gather::Reads;
 use super::ints::{Ints, axis, ints};
+use super::reads::Reads;
 use super::region::Region;
 
 /// What an operator's divisor is read by, if it has one.
@@ -55,6 +55,42 @@ impl Merged {
 
 /// Bias, multiplier, shift.
 pub(crate) type Record = (i64, i64, u8);
+
+/// Whether a record rounds nothing.
+pub(crate) fn whole((_, m, s): &Record) -> bool {
+    i128::from(*m) % (1i128 << s) == 0
+}
+
+/// c, and what elements are counted from.
+pub(crate) fn less(record: &Record, first: i32, nearest: bool) -> f64 {
+    let (bias, m, s) = *record;
+    let more = match (whole(record), nearest) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => 1i128 << s,
+    };
+    over((i128::from(first) << (s + 1)) - 2 * i128::from(bias) * i128::from(m) - more, s + 1)
+}
+
+/// An integer over 2^s, as a double.
+pub(crate) fn over(numerator: i128, s: u8) -> f64 {
+    numerator as f64 / (1u64 << (s - 1)) as f64 / 2.0
+}
+
+/// Accumulators beyond which no record of a list gives another element: what lo and hi stand at, or farther.
+pub(crate) fn limits(records: &[Record], lo: i128, hi: i128) -> (i128, i128) {
+    let of = |(bias, m, s): &Record| {
+        let (bias, m, half) = (i128::from(*bias), i128::from(*m), 1i128 << (s - 1));
+        // The last x of which (x + bias) m + half < (lo + 1) 2^s, the first of which it is at least hi 2^s.
+        let low = (((lo + 1) << s) - half - 1).div_euclid(m) - bias;
+        let high = -(half - (hi << s)).div_euclid(m) - bias;
+        (low, high)
+    };
+    let all = records.iter().map(of);
+    let (low, high) = all.fold((i128::MAX, i128::MIN), |(low, high), (l, h)| (low.min(l), high.max(h)));
+    // Where lo is hi every accumulator gives it, so that either order will do.
+    (low.min(high), high.max(low))
+}
 
 /// Whether some accumulator of at most `reach` in magnitude is requantised to a number beyond the limits of an operator.
 pub(crate) fn passes(records: &[Record], op: &Operator, reach: u128) -> bool {

@@ -3,9 +3,10 @@
 use burn::tensor::{Device, Tensor};
 
 use super::EngineError;
-use super::gather::{Gather, Reads};
+use super::gather::Gather;
 use super::ints::Ints;
 use super::number::Number;
+use super::reads::Reads;
 use super::region::Region;
 
 /// A planned operand.

@@ -5,10 +5,9 @@
 use narrows_bisection::{Account, BlockTime, Call, ClaimId, Event, JobId, Parameters, Posted, Wei};
 use narrows_commitment::{Digest, TensorRoot, TensorTree, TraceRoot, Tree, keccak};
 use narrows_contracts::{Chain, ChainError, EmbeddedChain, Receipt, Transaction};
-use narrows_program::{
-    Constant, ConstantIndex, DType, Finalise, Fold, IndexMap, Meta, Operand, Operator, OperatorIndex, Params,
-    Program, ProgramParts, Source, TensorType, Window, record,
-};
+use narrows_program::Program;
+use narrows_program::example::parts;
+pub use narrows_program::example::{INPUT, OUTPUT};
 
 pub const REQUESTER: Account = Account([0x11; 20]);
 pub const EXECUTOR: Account = Account([0x22; 20]);
@@ -18,62 +17,12 @@ pub const STRANGER: Account = Account([0x44; 20]);
 pub const FEE: Wei = Wei(1_000);
 pub const RICH: Wei = Wei(10_000_000_000_000_000_000);
 
-pub const INPUT: [u8; 4] = [1, 2, 3, 4];
-/// A linear layer of the rows (0 1 2 3), (4 5 6 7), (8 9 10 11), then the maximum of each element and the one before it.
-pub const OUTPUT: [u8; 3] = [20, 60, 100];
-
 /// What hides the executor's commitment.
 pub const SALT: Digest = Digest([5; 32]);
 
-/// A linear layer of two segments and a maximum with a window.
+/// [`narrows_program::example`].
 pub fn program() -> Program {
-    let linear = Operator {
-        fold: Fold::Dot,
-        dtype: DType::I8,
-        out: [1, 1, 1, 3],
-        red: [1, 1, 4],
-        a: Operand {
-            source: Source::Input,
-            dtype: DType::I8,
-            map: IndexMap { red: [0, 0, 1], ..IndexMap::default() },
-        },
-        windows: [Window::default(); 2],
-        pad: 0,
-        b: Some(Operand {
-            source: Source::Constant(ConstantIndex(0)),
-            dtype: DType::I8,
-            map: IndexMap { base: 0, out: [0, 0, 0, 4], red: [0, 0, 1] },
-        }),
-        scale_a: 0,
-        scale_b: 0,
-        finalise: Finalise::Requantise,
-        params: Params { constant: ConstantIndex(1), out: [0; 4] },
-        lo: -128,
-        hi: 127,
-        split: 2,
-    };
-    let pool = Operator {
-        fold: Fold::Max,
-        out: [3, 1, 1, 1],
-        red: [2, 1, 1],
-        a: Operand { source: Source::Operator(OperatorIndex(0)), dtype: DType::I8, map: IndexMap::default() },
-        windows: [Window { limit: 3, stride: 1, out_step: 1, red_step: 1, offset: 1 }, Window::default()],
-        pad: -128,
-        b: None,
-        ..linear
-    };
-    let parts = ProgramParts {
-        input: TensorType { dtype: DType::I8, elements: 4 },
-        operators: vec![linear, pool],
-        groups: vec![1, 1],
-        constants: vec![
-            Constant { dtype: DType::I8, bytes: (0..12).collect() },
-            Constant { dtype: DType::Params, bytes: record::encode(0, 2, 1).to_vec() },
-        ],
-        reveal_bits: 4,
-        meta: Meta::default(),
-    };
-    Program::new(parts).expect("legal")
+    Program::new(parts()).expect("legal")
 }
 
 /// The trace tree of the honest run: both layers have the same output.

@@ -1,4 +1,4 @@
-//! The programs that the tests bend.
+//! What each test bends is [`example::parts`].
 
 mod encoding;
 mod kinds;
@@ -7,56 +7,7 @@ mod legality;
 mod shared;
 
 use super::*;
-
-/// A linear layer and a pooling layer.
-pub(super) fn small() -> ProgramParts {
-    let linear = Operator {
-        fold: Fold::Dot,
-        dtype: DType::I8,
-        out: [1, 1, 1, 3],
-        red: [1, 1, 4],
-        a: Operand {
-            source: Source::Input,
-            dtype: DType::I8,
-            map: IndexMap { red: [0, 0, 1], ..IndexMap::default() },
-        },
-        windows: [Window::default(); 2],
-        pad: 0,
-        b: Some(Operand {
-            source: Source::Constant(ConstantIndex(0)),
-            dtype: DType::I8,
-            map: IndexMap { base: 0, out: [0, 0, 0, 4], red: [0, 0, 1] },
-        }),
-        scale_a: 0,
-        scale_b: 0,
-        finalise: Finalise::Requantise,
-        params: Params { constant: ConstantIndex(1), out: [0; 4] },
-        lo: -128,
-        hi: 127,
-        split: 2,
-    };
-    let pool = Operator {
-        fold: Fold::Max,
-        out: [3, 1, 1, 1],
-        red: [2, 1, 1],
-        a: Operand { source: Source::Operator(OperatorIndex(0)), dtype: DType::I8, map: IndexMap::default() },
-        windows: [Window { limit: 3, stride: 1, out_step: 1, red_step: 1, offset: 1 }, Window::default()],
-        pad: -128,
-        b: None,
-        ..linear
-    };
-    ProgramParts {
-        input: TensorType { dtype: DType::I8, elements: 4 },
-        operators: vec![linear, pool],
-        groups: vec![1, 1],
-        constants: vec![
-            Constant { dtype: DType::I8, bytes: (0..12).collect() },
-            Constant { dtype: DType::Params, bytes: record::encode(0, 2, 1).to_vec() },
-        ],
-        reveal_bits: 4,
-        meta: Meta::default(),
-    }
-}
+use example::parts as small;
 
 /// An operator that reads three i8 elements of `source` one by one and stores them as they are.
 fn copy(source: Source) -> Operator {

@@ -8,9 +8,10 @@ use narrows_program::{Operator, Program};
 use super::weights::Weights;
 use super::{Matrix, Right};
 use crate::engine::backend::products_outrun_passes;
-use crate::engine::doubles::{EXACT, less, over};
+use crate::engine::doubles::EXACT;
 use crate::engine::exact::Carrier;
 use crate::engine::records::{Record, Records, start};
+use crate::engine::records::{less, over};
 use crate::engine::region::Region;
 
 impl Matrix {

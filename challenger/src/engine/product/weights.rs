@@ -8,8 +8,9 @@ use burn::tensor::Tensor;
 use crate::engine::EngineError;
 use crate::engine::chunk;
 use crate::engine::exact::Scheme;
-use crate::engine::gather::{Gather, Reads};
+use crate::engine::gather::Gather;
 use crate::engine::ints::{Ints, digits};
+use crate::engine::reads::Reads;
 use crate::engine::region::Region;
 
 /// Operand b where it never changes: its tensor, and what regions planned before this one made of it.

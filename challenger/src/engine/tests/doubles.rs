@@ -1,7 +1,7 @@
 //! Endings in doubles at the last exact integer, and several inputs in one pass.
 
 use super::*;
-use crate::engine::doubles::limits;
+use crate::engine::records::limits;
 
 /// Two's powers and their neighbours up to what 32 bits hold, of both signs.
 fn edges() -> Vec<i64> {

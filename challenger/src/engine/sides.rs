@@ -1,0 +1,105 @@
+//! What an operator's regions have in common: its operands, and how they are folded.
+
+use narrows_program::{Fold, Operand, Operator, Program, Window};
+
+use super::Limits;
+use super::exact::{Carrier, Scheme};
+use super::product::gathered;
+use super::range::Range;
+use super::reads::Reads;
+use super::records::halvings;
+use super::region::Region;
+
+/// What an operator's regions have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sides {
+    /// What the operands are read by.
+    pub a: Reads,
+    pub b: Option<Reads>,
+    /// How a dot product is exact in floats; other folds have none.
+    pub scheme: Option<Scheme>,
+    /// The greatest magnitudes of operands a and b.
+    magnitudes: [u128; 2],
+    /// A pair's scales, halved with its records.
+    pub scales: [i32; 2],
+    /// Whether the device has doubles.
+    pub doubles: bool,
+    /// The first float type in which rows that are summed are exact as products with ones.
+    pub summed: Option<Carrier>,
+}
+
+impl Sides {
+    /// An operator's operands, for a device whose products in these float types are exact.
+    pub fn new(program: &Program, op: &Operator, carriers: &[Carrier]) -> Self {
+        let side = |operand: &Operand, windows| {
+            let elements = program.tensor(operand.source).elements;
+            Reads { map: operand.map, windows, elements, red: op.red, row: 0 }
+        };
+        let a = side(&op.a, op.windows);
+        let b = op.b.as_ref().map(|b| side(b, [Window::default(); 2]));
+        let values = |operand: Operand| Range::of(program, operand.source);
+        let scheme = op.b.filter(|_| op.fold == Fold::Dot).map(|b| {
+            let scheme = Scheme::cheapest(op.terms(), values(op.a), values(b), carriers);
+            scheme.expect("a legal sum stays below 2^62, and that of its digits' magnitudes below twice that")
+        });
+        let magnitude = |operand: Operand| u128::from(values(operand).magnitude());
+        let magnitudes = [magnitude(op.a), op.b.map_or(0, magnitude)];
+        let halved = halvings(program, op);
+        let scales = [op.scale_a >> halved, op.scale_b >> halved];
+        let greatest = magnitudes[0].max(u128::from(op.pad.unsigned_abs()));
+        let exact = |carrier: &&Carrier| {
+            let sum = greatest.saturating_mul(op.terms().into());
+            greatest <= carrier.widest().into() && sum <= carrier.exact().into()
+        };
+        let summed = carriers.iter().find(exact).filter(|_| op.fold == Fold::Sum).copied();
+        Self { a, b, scheme, magnitudes, scales, doubles: carriers.contains(&Carrier::F64), summed }
+    }
+
+    fn footprint(&self, op: &Operator, region: &Region) -> (usize, usize) {
+        match (&self.scheme, &self.b) {
+            (Some(scheme), Some(b)) => gathered(&self.a, b, scheme, region),
+            _ => (region.elements().saturating_mul(op.terms() as usize), 0),
+        }
+    }
+
+    /// The lengths of an operator's regions.
+    pub fn lengths(&self, op: &Operator, limits: &Limits) -> [usize; 4] {
+        let outputs = limits.outputs_of(op.elements(), op.terms());
+        let columns = match (&self.scheme, &self.b) {
+            (Some(_), Some(b)) => limits.by_columns(&self.a, b, &Region::whole(op)),
+            _ => None,
+        };
+        let mut order = [0, 1, 2, 3];
+        order.sort_by_key(|axis| columns.as_ref().is_some_and(|columns| !columns.contains(axis)));
+        Region::cut(op, order, |region| {
+            let (left, right) = self.footprint(op, region);
+            let left = left <= limits.gathered || columns.is_some();
+            region.elements() <= outputs && left && right <= limits.weights
+        })
+    }
+
+    /// At most how many elements the plan of all regions keeps.
+    pub fn kept(&self, op: &Operator) -> usize {
+        let whole = Region::whole(op);
+        let (left, right) = self.footprint(op, &whole);
+        left.saturating_add(right).saturating_add(whole.elements())
+    }
+
+    /// What no accumulator passes in magnitude, by the operands' ranges, nor anything that leads to it; of a dot product, the sum
+    /// of products, in whatever digits they are computed.
+    pub fn reach(&self, op: &Operator) -> u128 {
+        let ([a, b], terms) = (self.magnitudes, u128::from(op.terms()));
+        match op.fold {
+            Fold::Dot => terms * a * b,
+            Fold::Sum => terms * a,
+            Fold::Max => a,
+            Fold::Pair => {
+                let [scale_a, scale_b] = self.scales.map(|scale| u128::from(scale.unsigned_abs()));
+                a * scale_a + b * scale_b
+            }
+            Fold::Gather => b,
+            // Each value is ordered together with its place.
+            Fold::ArgMax => (a + 1) << 24,
+        }
+    }
+}
