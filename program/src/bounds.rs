@@ -1,8 +1,12 @@
 //! Legality's rule *bound* (SPEC 5): every intermediate of every formula stays below 2^62.
 
+use std::collections::HashMap;
+
 use crate::legal::{Checked, ensure};
 use crate::parts::SharedParts;
-use crate::{Bytes, Constant, DType, Finalise, Fold, Operand, Operator, Rule, Source, limits, record};
+use crate::{
+    Bytes, Constant, ConstantIndex, DType, Finalise, Fold, Operand, Operator, Rule, Source, limits, record,
+};
 use limits::BOUND;
 
 /// The values that a tensor may hold, both ends included.
@@ -19,11 +23,18 @@ impl Range {
     }
 
     /// The values that an operator may give: a table's entries, or what it clamps to. References must exist.
-    pub fn of(parts: &SharedParts, op: &Operator) -> Self {
-        let Finalise::Table(table) = op.finalise else {
-            return Self { least: op.lo.into(), greatest: op.hi.into() };
-        };
-        let constant = &parts.constants[table.0 as usize];
+    ///
+    /// Each table is read once, however many operators end in it: `tables` has what was read.
+    pub fn of(parts: &SharedParts, op: &Operator, tables: &mut HashMap<ConstantIndex, Self>) -> Self {
+        match op.finalise {
+            Finalise::Table(table) => {
+                *tables.entry(table).or_insert_with(|| Self::held(&parts.constants[table.0 as usize]))
+            }
+            _ => Self { least: op.lo.into(), greatest: op.hi.into() },
+        }
+    }
+
+    fn held(constant: &Constant<Bytes>) -> Self {
         let entries = 0..constant.tensor().elements as usize;
         let entries = entries.filter_map(|index| constant.dtype.read(&constant.bytes, index));
         entries.fold(Self { least: i64::MAX, greatest: i64::MIN }, |range, entry| Self {

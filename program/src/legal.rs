@@ -1,9 +1,11 @@
 //! Legality (SPEC 5): proved once, so that no evaluation can overflow, read out of range or outgrow the referee.
 
+use std::collections::HashMap;
+
 use crate::parts::SharedParts;
 use crate::{
-    DType, Finalise, Fold, Header, Illegal, Operand, Operator, OperatorIndex, Rule, Source, TensorType,
-    record,
+    ConstantIndex, DType, Finalise, Fold, Header, Illegal, Operand, Operator, OperatorIndex, Rule, Source,
+    TensorType, record,
 };
 
 /// The named limits of SPEC 5.
@@ -59,10 +61,11 @@ pub(crate) fn check(parts: &SharedParts, meta_bytes: &[u8]) -> Result<Header, Il
         Ok(Records::new(constant))
     });
     let lists = lists.collect::<Result<Vec<_>, Illegal>>()?;
-    let mut ranges = Vec::with_capacity(parts.operators.len());
+    let mut known =
+        Known { lists, ranges: Vec::with_capacity(parts.operators.len()), tables: HashMap::new() };
     for (index, op) in parts.operators.iter().enumerate() {
         let index = OperatorIndex(index as u32);
-        operator(parts, &lists, &mut ranges, index, op).map_err(|(rule, what)| Illegal {
+        operator(parts, &mut known, index, op).map_err(|(rule, what)| Illegal {
             rule,
             operator: Some(index),
             what,
@@ -106,14 +109,19 @@ fn counts(parts: &SharedParts, meta_bytes: &[u8]) -> Checked {
     Ok(())
 }
 
+/// What checking operators takes, learned once: operators may share constants, so that reading those for each one would take
+/// time that neither the program's size nor its work bounds.
+struct Known {
+    /// What each constant asks as a list of records.
+    lists: Vec<Records>,
+    /// The values of each operator before.
+    ranges: Vec<Range>,
+    /// The values of the tables that operators before end in.
+    tables: HashMap<ConstantIndex, Range>,
+}
+
 /// Checks one operator, whose outputs' range is then added to those of the operators before it.
-fn operator(
-    parts: &SharedParts,
-    lists: &[Records],
-    ranges: &mut Vec<Range>,
-    index: OperatorIndex,
-    op: &Operator,
-) -> Checked {
+fn operator(parts: &SharedParts, known: &mut Known, index: OperatorIndex, op: &Operator) -> Checked {
     let dims = op.out.iter().chain(&op.red).all(|d| *d >= 1);
     ensure(dims, Rule::Counts, || "a dimension is 0".into())?;
     let (elements, terms) = (op.elements(), op.terms());
@@ -131,9 +139,9 @@ fn operator(
         below(reach(op, &by.map.out, &by.map.red, by.map.base), divisor, "the divisor")?;
     }
     windows(op)?;
-    bounds::check(op, &lists[op.params.constant.0 as usize], ranges)?;
+    bounds::check(op, &known.lists[op.params.constant.0 as usize], &known.ranges)?;
     witness(op, a, b)?;
-    ranges.push(Range::of(parts, op));
+    known.ranges.push(Range::of(parts, op, &mut known.tables));
     Ok(())
 }
 

@@ -118,3 +118,29 @@ fn labels_come_from_the_source_nodes() {
     let labels: Vec<_> = (0..3).map(|layer| named.layer_label(LayerIndex(layer))).collect();
     assert_eq!(labels, ["conv + relu … add", "gemm", "layer 2"]);
 }
+
+/// Read for each operator, the table would take a quarter of an hour.
+#[test]
+fn a_table_that_many_operators_share_is_read_once() {
+    let entries = 1 << 22;
+    let op = Operator {
+        out: [1; 4],
+        finalise: Finalise::Table(ConstantIndex(0)),
+        params: Params { constant: ConstantIndex(1), out: [0; 4] },
+        lo: 0,
+        hi: entries - 1,
+        ..copy(Source::Input)
+    };
+    let operators = 1 << 15;
+    let parts = ProgramParts {
+        operators: vec![op; operators],
+        groups: vec![32; operators / 32],
+        constants: vec![
+            Constant { dtype: DType::I8, bytes: vec![1; entries as usize] },
+            Constant { dtype: DType::Params, bytes: record::encode(0, 2, 1).to_vec() },
+        ],
+        ..small()
+    };
+    let program = Program::new(parts).expect("legal");
+    assert_eq!(program.header().work, operators as u64);
+}
