@@ -97,7 +97,7 @@ impl Block {
             _ => sides.reach(op),
         };
         let doubles = match sides.doubles && reach <= EXACT {
-            true => Doubles::new(program, op, &region, reach, &mut shared.factors, device)?,
+            true => Doubles::new(program, op, sides, &region, reach, &mut shared.factors, device)?,
             false => None,
         };
         let ending = match doubles {
@@ -108,7 +108,7 @@ impl Block {
                 }
                 Ending::Doubles(doubles)
             }
-            None => Ending::Ints(Finish::new(program, op, &region, reach, device)?),
+            None => Ending::Ints(Finish::new(program, op, sides, &region, reach, device)?),
         };
         Ok(Self { kernel, ending, op: *op })
     }

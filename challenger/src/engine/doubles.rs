@@ -28,9 +28,9 @@ use super::EngineError;
 use super::backend::{casts_saturate, looked_up};
 use super::division::{Divide, Way};
 use super::ints::{Ints, counted_most, counted_type, stored_type};
-use super::range::Range;
 use super::records::{Merged, Record, Records, divisor, less, limits, over, passes, start, whole};
 use super::region::Region;
+use super::sides::Sides;
 use super::spread::Spread;
 
 /// Integers up to this are doubles.
@@ -99,12 +99,13 @@ impl Doubles {
     pub fn new(
         program: &Program,
         op: &Operator,
+        sides: &Sides,
         region: &Region,
         reach: u128,
         factors: &mut Factors,
         device: &Device,
     ) -> Result<Option<Self>, EngineError> {
-        let records = Records::new(program, op, region, device);
+        let records = Records::new(program, op, region, sides.halved, device);
         let exact = |value: u128, first: i32, nearest: bool| {
             records.list.iter().all(|(bias, m, s)| {
                 let value = (value + u128::from(bias.unsigned_abs())) * u128::from(m.unsigned_abs());
@@ -119,8 +120,8 @@ impl Doubles {
         let value = match &op.finalise {
             Finalise::Root => return Ok(None),
             Finalise::Requantise | Finalise::Table(_) => reach,
-            Finalise::Divide { by, lift } => {
-                let divisor = Range::of(program, by.source);
+            Finalise::Divide { lift, .. } => {
+                let divisor = sides.divisor.expect("a division has a divisor");
                 way = Way::of(&records.list, op.lo, reach, divisor, *lift, limit);
                 if way.is_none() {
                     return Ok(None);

@@ -9,6 +9,7 @@ use super::backend::looked_up;
 use super::ints::{Ints, stored_type};
 use super::records::{Merged, Record, Records, divisor, passes};
 use super::region::Region;
+use super::sides::Sides;
 use super::spread::Spread;
 
 /// What a region needs beside its accumulators, ready for them.
@@ -61,13 +62,14 @@ impl Finish {
     pub fn new(
         program: &Program,
         op: &Operator,
+        sides: &Sides,
         region: &Region,
         reach: u128,
         device: &Device,
     ) -> Result<Self, EngineError> {
         let divisor = divisor(program, op);
         let merged = Merged::new(op, divisor.as_ref(), region);
-        let records = Records::new(program, op, region, device);
+        let records = Records::new(program, op, region, sides.halved, device);
         let number = |read: fn(Record) -> i64| Number::new(&records, &merged, read);
         let root = op.finalise == Finalise::Root;
         Ok(Self {

@@ -3,16 +3,17 @@
 //! Rows are positions of the output, in a chosen order of axes; columns are terms. Where neighbouring terms, or
 //! neighbouring positions of the last axis, are neighbours in memory, whole runs of elements are gathered. A term that
 //! misses a window reads a run of pad values that is put before the tensor. Of the operand a region takes only the part
-//! that it reads; where that stands in order already, nothing is gathered.
+//! that it reads, or picks the runs from the whole where they are few; where the part stands in order already, nothing is
+//! gathered.
 
 use std::ops::Range;
 
 use burn::tensor::kind::Numeric;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Bool, Device, Tensor, TensorData};
 
 use super::EngineError;
 use super::ints::{Ints, axis, ints, values};
-use super::reads::{Along, Reads};
+use super::reads::{Along, Reads, SPARSE};
 use super::region::Region;
 
 /// Below every address: one missed window sends the sum of a term's parts below 0.
@@ -29,7 +30,10 @@ pub(crate) struct Gather {
     run: usize,
     rows: usize,
     terms: usize,
+    /// Whether run 0 is the pad.
     padded: bool,
+    /// Which runs are the pad instead, where few are picked out of many: putting the pad before those would copy them.
+    missed: Option<Tensor<2, Bool>>,
 }
 
 impl Gather {
@@ -49,6 +53,13 @@ impl Gather {
             return Ok(Self { index, part: 0..gather.run, ..gather });
         };
         let run = gather.run;
+        if runs.len() <= (greatest - least) as usize / SPARSE {
+            let missed: Vec<bool> = runs.iter().map(|run| *run < first).collect();
+            let index = runs.iter().map(|run| (run - first).max(0)).collect();
+            let mask = || Tensor::from_data(TensorData::new(missed.clone(), [missed.len(), 1]), device);
+            gather.missed = missed.contains(&true).then(mask);
+            return Ok(Self { index: Some(ints(index, device)), padded: false, ..gather });
+        }
         gather.part = (least - first) as usize * run..(greatest - first + 1) as usize * run;
         gather.padded = gather.padded && runs.contains(&0);
         let lowered = least - i64::from(gather.padded);
@@ -70,6 +81,7 @@ impl Gather {
             rows: axes.iter().map(|a| region.len[*a]).product(),
             terms: reads.red.iter().map(|d| *d as usize).product(),
             padded: plan.padded(),
+            missed: None,
         }
     }
 
@@ -162,7 +174,14 @@ impl Gather {
         } else {
             part
         };
-        picked(part, index, self.run)
+        let runs = picked(part, index, self.run);
+        match &self.missed {
+            Some(missed) => {
+                let shape = runs.dims();
+                runs.mask_fill(missed.clone().expand(shape), pad)
+            }
+            None => runs,
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 //! | `backend` | the seam to burn's backends |
 //! | `plan`, `sides`, `block`, `region`, `limits` | what is prepared once, for a program, an operator and a region, and how operators are cut |
 //! | `reads`, `gather`, `spread`, `lookup` | which element serves which term, also where another element says so |
-//! | `range`, `exact`, `chunk` | what operands may hold, and the bounds that make float products exact |
+//! | `range`, `held`, `exact`, `chunk` | what operands may hold, and the bounds that make float products exact |
 //! | `product`, `channels` | dot products: of matrices, and of one column |
 //! | `ints`, `number`, `arithmetic` | integer tensors, digits, what accumulators are carried in, division, roots |
 //! | `crew` | how threads share regions |
@@ -32,6 +32,7 @@ mod error;
 mod exact;
 mod finish;
 mod gather;
+mod held;
 mod ints;
 mod limits;
 mod lookup;

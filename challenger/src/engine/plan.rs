@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use burn::tensor::Device;
-use narrows_program::{ConstantIndex, Fold, Operator, Program, Source};
+use narrows_program::{ConstantIndex, Operator, Program, Source};
 
 use super::block::{Block, Shared};
 use super::crew::shared;
 use super::elements::{Elements, Part};
 use super::exact::Carrier;
+use super::held::Held;
 use super::ints::{Ints, stored};
 use super::product::Weights;
 use super::region::{Region, Runs, region, region_count};
@@ -46,9 +47,10 @@ impl Plan {
     ) -> Result<Self, EngineError> {
         let mut plan = Self { steps: vec![], constants: HashMap::new(), last_use: vec![] };
         let mut room = limits.kept;
+        let mut held = Held::new(program);
         for op in program.operators() {
-            let sides = Sides::new(program, op, carriers);
-            let step = Step::new(program, op, sides, limits, &mut room, device)?;
+            let sides = Sides::new(program, op, &mut held, carriers);
+            let step = Step::new(program, op, sides, &mut held, limits, &mut room, device)?;
             plan.hold(program, &step, device);
             plan.steps.push(step);
         }
@@ -82,6 +84,7 @@ impl Step {
         program: &Program,
         op: &Operator,
         sides: Sides,
+        held: &mut Held<'_>,
         limits: &Limits,
         room: &mut usize,
         device: &Device,
@@ -93,14 +96,7 @@ impl Step {
             return Ok(step);
         }
         *room -= needed;
-        let weights = match op.b.map(|b| b.source) {
-            Some(Source::Constant(index)) if op.fold == Fold::Dot => {
-                let constant = program.constant(index);
-                Some(Weights::new(stored(constant.dtype, &constant.bytes, device)))
-            }
-            _ => None,
-        };
-        let mut shared = Shared::new(weights);
+        let mut shared = Shared::new(held.weights(op, device).map(Weights::new));
         let regions = step.regions();
         let runs = regions.iter().map(|region| region.runs(op.out)).collect();
         let plan = |region| Block::new(program, op, &sides, region, &mut shared, device);

@@ -4,6 +4,9 @@ use narrows_program::{IndexMap, Window};
 
 use super::region::Region;
 
+/// What is read of a stretch is picked out of it, and the stretch left alone, where it is so many times as long.
+pub(crate) const SPARSE: usize = 4;
+
 /// What an operand reads.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reads {

@@ -1,10 +1,10 @@
 //! The records and divisors that a region's elements use (SPEC 2.3).
 
 use burn::tensor::{DType as Type, Device, Tensor, TensorData};
-use narrows_program::{Finalise, Fold, Operator, Program, Window, record};
+use narrows_program::{Finalise, Operator, Program, Window, record};
 
-use super::ints::{Ints, axis, ints};
-use super::reads::Reads;
+use super::ints::{Ints, ints};
+use super::reads::{Reads, SPARSE};
 use super::region::Region;
 
 /// What an operator's divisor is read by, if it has one.
@@ -102,21 +102,6 @@ pub(crate) fn passes(records: &[Record], op: &Operator, reach: u128) -> bool {
     })
 }
 
-/// How often a pair's accumulators can be halved, and its records with them, without changing an element: as often as both scales
-/// and every bias can, while the shifts stay at least 1. For x = 2^h y and bias = 2^h c, (x + bias) m + 2^(s-1) over 2^s is
-/// (y + c) m + 2^(s-1-h) over 2^(s-h).
-pub(crate) fn halvings(program: &Program, op: &Operator) -> u8 {
-    if op.fold != Fold::Pair || !matches!(op.finalise, Finalise::Requantise | Finalise::Table(_)) {
-        return 0;
-    }
-    let (all, _) = program.constant(op.params.constant).bytes.as_chunks::<16>();
-    let scales = (op.scale_a | op.scale_b).trailing_zeros();
-    let of = |(bias, _, s): (i64, u32, u8)| bias.trailing_zeros().min(u32::from(s) - 1);
-    let records = all.iter().map(|r| of(record::decode(r).expect("a legal record")));
-    // Scales are of 32 bits.
-    records.fold(scales.min(31), u32::min) as u8
-}
-
 /// A region's start on the axes that move records: regions of one start and the same lengths have the same ones.
 pub(crate) fn start(op: &Operator, region: &Region) -> [u64; 4] {
     std::array::from_fn(|axis| if op.params.out[axis] == 0 { 0 } else { region.start[axis] })
@@ -124,30 +109,31 @@ pub(crate) fn start(op: &Operator, region: &Region) -> [u64; 4] {
 
 /// The records of a region, one for each position that tells records apart.
 pub(crate) struct Records {
-    /// From the region's first record to its last.
+    /// Those that the region's elements use, and what lies between them where that is not much.
     pub list: Vec<Record>,
     index: Ints<1>,
 }
 
 impl Records {
-    /// Picks them, for accumulators that are halved as often as [`halvings`] says.
-    pub fn new(program: &Program, op: &Operator, region: &Region, device: &Device) -> Self {
-        let halved = halvings(program, op);
+    /// Picks them, for accumulators that are halved so often ([`super::held::Held::halvings`]).
+    pub fn new(program: &Program, op: &Operator, region: &Region, halved: u8, device: &Device) -> Self {
         let sum = |at: [u64; 4]| (0..4).map(|a| u64::from(op.params.out[a]) * at[a]).sum::<u64>() as usize;
         let (first, last) = (sum(region.start), sum(region.len.map(|len| len as u64 - 1)));
-        let mut index = ints(vec![0], device);
+        let mut at = vec![0];
         for a in region.live().into_iter().filter(|a| op.params.out[*a] != 0) {
-            let [count] = index.dims();
-            let steps = axis(region.len[a], i64::from(op.params.out[a]), device);
-            index = (index.reshape([count, 1]) + steps.reshape([1, region.len[a]]))
-                .reshape([count * region.len[a]]);
+            let steps = || (0..region.len[a]).map(|step| step * op.params.out[a] as usize);
+            at = at.into_iter().flat_map(|at| steps().map(move |step| at + step)).collect();
         }
         let (records, _) = program.constant(op.params.constant).bytes.as_chunks::<16>();
-        let decoded = records[first..=first + last].iter().map(|r| {
-            let (bias, m, s) = record::decode(r).expect("a legal record");
+        let decoded = |at: usize| {
+            let (bias, m, s) = record::decode(&records[first + at]).expect("a legal record");
             (bias >> halved, i64::from(m), s - halved)
-        });
-        Self { list: decoded.collect(), index }
+        };
+        let few = at.len() <= last / SPARSE;
+        let list =
+            if few { at.iter().copied().map(decoded).collect() } else { (0..=last).map(decoded).collect() };
+        let index = at.iter().enumerate().map(|(place, at)| if few { place } else { *at } as i64);
+        Self { list, index: ints(index.collect(), device) }
     }
 
     /// One number for each position, given one a record.

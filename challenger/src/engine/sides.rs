@@ -1,13 +1,13 @@
 //! What an operator's regions have in common: its operands, and how they are folded.
 
-use narrows_program::{Fold, Operand, Operator, Program, Window};
+use narrows_program::{Finalise, Fold, Operand, Operator, Program, Window};
 
 use super::Limits;
 use super::exact::{Carrier, Scheme};
+use super::held::Held;
 use super::product::gathered;
 use super::range::Range;
 use super::reads::Reads;
-use super::records::halvings;
 use super::region::Region;
 
 /// What an operator's regions have in common.
@@ -22,6 +22,10 @@ pub(crate) struct Sides {
     magnitudes: [u128; 2],
     /// A pair's scales, halved with its records.
     pub scales: [i32; 2],
+    /// How often both are.
+    pub halved: u8,
+    /// What a divisor may be, if there is one.
+    pub divisor: Option<Range>,
     /// Whether the device has doubles.
     pub doubles: bool,
     /// The first float type in which rows that are summed are exact as products with ones.
@@ -30,21 +34,25 @@ pub(crate) struct Sides {
 
 impl Sides {
     /// An operator's operands, for a device whose products in these float types are exact.
-    pub fn new(program: &Program, op: &Operator, carriers: &[Carrier]) -> Self {
+    pub fn new(program: &Program, op: &Operator, held: &mut Held<'_>, carriers: &[Carrier]) -> Self {
         let side = |operand: &Operand, windows| {
             let elements = program.tensor(operand.source).elements;
             Reads { map: operand.map, windows, elements, red: op.red, row: 0 }
         };
         let a = side(&op.a, op.windows);
         let b = op.b.as_ref().map(|b| side(b, [Window::default(); 2]));
-        let values = |operand: Operand| Range::of(program, operand.source);
-        let scheme = op.b.filter(|_| op.fold == Fold::Dot).map(|b| {
-            let scheme = Scheme::cheapest(op.terms(), values(op.a), values(b), carriers);
+        let values = held.range(op.a.source);
+        let values_b = op.b.map(|b| held.range(b.source));
+        let scheme = values_b.filter(|_| op.fold == Fold::Dot).map(|values_b| {
+            let scheme = Scheme::cheapest(op.terms(), values, values_b, carriers);
             scheme.expect("a legal sum stays below 2^62, and that of its digits' magnitudes below twice that")
         });
-        let magnitude = |operand: Operand| u128::from(values(operand).magnitude());
-        let magnitudes = [magnitude(op.a), op.b.map_or(0, magnitude)];
-        let halved = halvings(program, op);
+        let magnitudes = [values.magnitude().into(), values_b.map_or(0, |values| values.magnitude().into())];
+        let halved = held.halvings(op);
+        let divisor = match &op.finalise {
+            Finalise::Divide { by, .. } => Some(held.range(by.source)),
+            _ => None,
+        };
         let scales = [op.scale_a >> halved, op.scale_b >> halved];
         let greatest = magnitudes[0].max(u128::from(op.pad.unsigned_abs()));
         let exact = |carrier: &&Carrier| {
@@ -52,7 +60,8 @@ impl Sides {
             greatest <= carrier.widest().into() && sum <= carrier.exact().into()
         };
         let summed = carriers.iter().find(exact).filter(|_| op.fold == Fold::Sum).copied();
-        Self { a, b, scheme, magnitudes, scales, doubles: carriers.contains(&Carrier::F64), summed }
+        let doubles = carriers.contains(&Carrier::F64);
+        Self { a, b, scheme, magnitudes, scales, halved, divisor, doubles, summed }
     }
 
     fn footprint(&self, op: &Operator, region: &Region) -> (usize, usize) {

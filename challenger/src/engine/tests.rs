@@ -8,10 +8,12 @@ use narrows_program::{
 use super::*;
 
 mod doubles;
+mod edges;
 mod kinds;
 mod naive;
 mod random;
 mod scaled;
+mod shared;
 
 const INPUT: Operand = Operand { source: Source::Input, dtype: DType::I8, map: MAP };
 const MAP: IndexMap = IndexMap { base: 0, out: [0; 4], red: [0; 3] };

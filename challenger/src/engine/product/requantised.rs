@@ -34,7 +34,8 @@ impl Matrix {
         }
         let len: [usize; 4] =
             std::array::from_fn(|a| if self.columns.contains(&a) { region.len[a] } else { 1 });
-        let records = Records::new(program, op, &Region { start: region.start, len }, device);
+        // A product is not halved.
+        let records = Records::new(program, op, &Region { start: region.start, len }, 0, device);
         let reach = self.reach();
         let exact = |(bias, m, s): &Record, more: bool| {
             let sum = reach.saturating_add(if more { bias.unsigned_abs().into() } else { 0 });

@@ -367,7 +367,7 @@ fn ranges_are_what_tensors_may_hold_and_no_more() {
     let input = TensorType { dtype: DType::I16, elements: 3 };
     let program = program(input, vec![table, copy(DType::I16, 3, -9, 8)], constants);
     let range = |source| {
-        let range = range::Range::of(&program, source);
+        let range = held::Held::new(&program).range(source);
         (range.least, range.greatest)
     };
     assert_eq!(range(Source::Input), (-32_768, 32_767));

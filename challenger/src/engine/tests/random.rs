@@ -3,15 +3,15 @@
 use super::*;
 
 /// A stream of choices from a seed.
-struct Draw(u64);
+pub(super) struct Draw(pub(super) u64);
 
 impl Draw {
-    fn upto(&mut self, most: u64) -> u64 {
+    pub(super) fn upto(&mut self, most: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % (most + 1)
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.upto(from.len() as u64 - 1) as usize]
     }
 

@@ -3,13 +3,13 @@
 use super::*;
 
 /// A multiplier's inverse modulo 2^s.
-fn inverse(m: i64, s: u8) -> i64 {
+pub(super) fn inverse(m: i64, s: u8) -> i64 {
     (0..6).fold(1i64, |x, _| x.wrapping_mul(2i64.wrapping_sub(m.wrapping_mul(x)))) & ((1 << s) - 1)
 }
 
 /// A bias that brings accumulator `x` to an integer or to the last number below one: (x + bias) m + 2^(s-1) is 0 or 2^s - 1 modulo
 /// 2^s, so that what is lost, or won, by rounding gives another element.
-fn edge(x: i64, m: u32, s: u8, below: bool) -> i64 {
+pub(super) fn edge(x: i64, m: u32, s: u8, below: bool) -> i64 {
     let wanted =
         ((1i64 << (s - 1)) - i64::from(below)).wrapping_mul(inverse(i64::from(m), s)) & ((1 << s) - 1);
     let bias = (wanted - x) & ((1 << s) - 1);
