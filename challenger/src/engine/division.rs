@@ -118,9 +118,15 @@ impl Way {
 impl Divide {
     /// The quotients of accumulators.
     pub fn run(&self, x: Tensor<4>, divisors: Ints<1>) -> Tensor<4> {
-        let divisor: Ints<4> = self.by.run(divisors);
-        match self.way {
-            Way::Joint { lift, bias, shift, lo } => {
+        self.way.divide(x, self.by.run(divisors))
+    }
+}
+
+impl Way {
+    /// The quotients of accumulators by divisors, whose shape theirs includes.
+    pub fn divide(self, x: Tensor<4>, divisor: Ints<4>) -> Tensor<4> {
+        match self {
+            Self::Joint { lift, bias, shift, lo } => {
                 let half = divisor.clone().bitwise_right_shift_scalar(1i64);
                 let biased = if bias == 0 { half } else { half + divisor.clone().mul_scalar(bias) };
                 let more = biased.bitwise_right_shift_scalar(i64::from(shift) - 1);
@@ -130,8 +136,8 @@ impl Divide {
                 let over = |ints, unit: f64| Float::of_ints(ints).mul_scalar(unit);
                 (x - over(less, unit)) / over(divisor, 2.0 * unit)
             }
-            Way::Alone { lift, long: false, nearest } => alone(x, divisor, lift, nearest),
-            Way::Alone { lift, long: true, nearest } => {
+            Self::Alone { lift, long: false, nearest } => alone(x, divisor, lift, nearest),
+            Self::Alone { lift, long: true, nearest } => {
                 let d = Float::of_ints(divisor.clone());
                 let whole = to_integers(x.clone() / d.clone());
                 let rest = x - whole.clone() * d;

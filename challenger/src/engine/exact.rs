@@ -60,8 +60,8 @@ impl Carrier {
     }
 }
 
-/// How the integers of one operand are cut: `x = sum_i digit_i * 2^(width i)`, all digits but the last in
-/// -2^(width-1) … 2^(width-1) - 1, the last what is left.
+/// How the integers of one operand are cut: `x = sum_i digit_i * 2^(width i)`, all digits but the last at most 2^(width-1) in
+/// magnitude, the last what is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Digits {
     /// Number of digits.

@@ -12,7 +12,8 @@ use super::region::Region;
 /// [`Limits::kept`] are made again in each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Elements that operand a of a region is gathered to, in a region of more than one output.
+    /// Elements that operand a of a region is gathered to, in a region of more than one output; twice as many where regions are
+    /// some columns of a product each, which all read the same rows.
     pub gathered: usize,
     /// Elements that operand b of a region is gathered to, likewise.
     pub weights: usize,

@@ -27,7 +27,7 @@ struct Subject {
 
 type Check = fn(&Subject) -> Result<(), String>;
 
-const CHECKS: [Check; 20] = [
+const CHECKS: [Check; 21] = [
     products::products,
     products::weighed,
     products::chunks,
@@ -44,6 +44,7 @@ const CHECKS: [Check; 20] = [
     endings::quotients,
     endings::roots,
     doubles::rounding,
+    doubles::divisions,
     doubles::quotients,
     doubles::nearest,
     doubles::saturation,

@@ -4,9 +4,11 @@ use burn::tensor::{DType as Type, FloatDType, IntDType, Tensor, TensorData};
 
 use super::{Subject, same};
 use crate::engine::backend::casts_saturate;
+use crate::engine::division::Way;
 use crate::engine::doubles::to_integers;
 use crate::engine::exact::Carrier;
 use crate::engine::ints::{greatest, ints};
+use crate::engine::range::Range;
 
 /// 2^53.
 const EXACT: i64 = 1 << 53;
@@ -62,6 +64,45 @@ pub(super) fn rounding(subject: &Subject) -> Result<(), String> {
                 let expected: Vec<i128> = expected.iter().map(|v| *v.min(&200)).collect();
                 same(&format!("{what} and limited"), cut.clamp_max(200i64).cast(IntDType::I64), &expected)?;
             }
+        }
+    }
+    Ok(())
+}
+
+/// Divisions in each of their ways ([`Way`]), at and beside multiples of the divisor, up to what each way takes.
+pub(super) fn divisions(subject: &Subject) -> Result<(), String> {
+    if subject.carrier != Carrier::F64 {
+        return Ok(());
+    }
+    let cases = [
+        (1i64 << 26, 3u8, (0, 3, 2), 0),
+        (1 << 36, 17, (0, 3, 2), 0),
+        (EXACT - (1 << 26), 0, (0, 3, 2), 0),
+        (1 << 20, 15, (7, 4, 9), -5),
+        (1 << 20, 15, (-3, 1, 1), 0),
+    ];
+    for (reach, lift, record, lo) in cases {
+        for d in [1i64, 2, 3, 7, 256, (1 << 24) + 1] {
+            let divisor = Range { least: d, greatest: d };
+            let Some(way) = Way::of(&[record], lo, reach as u128, divisor, lift, 1 << 62) else { continue };
+            let multiples = [0, d, 5 * d, reach, reach / 2].map(|v| (v / d * d) >> lift).into_iter();
+            let all = multiples.chain([reach]).flat_map(|v| [v - 1, v, v + 1]).flat_map(|v| [v, -v]);
+            let values: Vec<i64> = all.map(|v| v.clamp(-reach, reach)).collect();
+            let expected = values.iter().map(|x| {
+                let quotient = ((i128::from(*x) << lift) + i128::from(d / 2)).div_euclid(d.into());
+                let (bias, m, s) = record;
+                match way {
+                    Way::Joint { lo, .. } => {
+                        let scaled = (quotient + i128::from(bias)) * i128::from(m) + (1 << (s - 1));
+                        (scaled >> s) - i128::from(lo)
+                    }
+                    Way::Alone { .. } => quotient,
+                }
+            });
+            let x = doubles(values.iter().map(|v| *v as f64).collect(), [1, 1, 1, values.len()], subject);
+            let quotients = way.divide(x, ints(vec![d], &subject.device).reshape([1; 4]));
+            let what = format!("a division of up to {reach} by {d}, {way:?}");
+            same(&what, quotients.floor().cast(IntDType::I64), &expected.collect::<Vec<_>>())?;
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use narrows_program::DType;
 
 use super::{Subject, same};
 use crate::engine::arithmetic::{floor_div, isqrt};
+use crate::engine::backend::looked_up;
 use crate::engine::elements::Elements;
 use crate::engine::ints::{Ints, ints, stored};
 
@@ -22,13 +23,13 @@ pub(super) fn requantise(subject: &Subject) -> Result<(), String> {
             let shifted: Vec<i128> = scaled.map(|v| v >> shift).collect();
             let tensor = |v: i64| ints(vec![v], device).reshape([1, 1]);
             let rows = ints(rows, device).reshape([values.len(), 1]);
+            let what = format!("a rounding shift by {shift} after a product by {multiplier}");
+            let common = rows.clone().mul_scalar(multiplier).sub_scalar(-half);
+            let common = common.bitwise_right_shift_scalar(i64::from(shift));
+            same(&format!("{what}, by common numbers"), common, &shifted)?;
             let got =
-                (rows * tensor(multiplier) + tensor(half)).bitwise_right_shift(tensor(i64::from(shift)));
-            same(
-                &format!("a rounding shift by {shift} after a product by {multiplier}"),
-                got.clone(),
-                &shifted,
-            )?;
+                (rows * tensor(multiplier) - tensor(-half)).bitwise_right_shift(tensor(i64::from(shift)));
+            same(&what, got.clone(), &shifted)?;
             for (lo, hi) in [(-128, 127), (i64::from(i32::MIN), i64::from(i32::MAX)), (-7, -7)] {
                 let expected: Vec<i128> = shifted.iter().map(|v| *v.clamp(&lo.into(), &hi.into())).collect();
                 same(&format!("a clamp to {lo} … {hi}"), got.clone().clamp(lo, hi), &expected)?;
@@ -50,8 +51,8 @@ pub(super) fn tables(subject: &Subject) -> Result<(), String> {
             out
         };
         let table = stored(dtype, &bytes(&mut entries.into_iter()), device);
-        let found =
-            Elements::of(table.select(0, ints(index.clone(), device)), dtype).map_err(|e| e.to_string())?;
+        let found = looked_up(table, ints(index.clone(), device));
+        let found = Elements::of(found, dtype).map_err(|e| e.to_string())?;
         if found.canonical() != bytes(&mut index.iter().map(|i| entries[*i as usize])) {
             return Err(format!("a table of {dtype:?} gives another entry"));
         }

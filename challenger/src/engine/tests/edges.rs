@@ -160,7 +160,7 @@ fn channels_that_pass_24_bits() {
 #[test]
 fn sums_with_their_bias_at_the_last_exact_double() {
     let mut draw = Draw(2);
-    for _ in 0..SEEDS {
+    for _ in 0..4 * SEEDS {
         let terms = 1 + draw.upto(5) as usize;
         let count = terms.div_ceil(2) + draw.upto(5) as usize;
         let greatest = 1 + draw.upto(126) as i64;
