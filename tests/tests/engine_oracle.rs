@@ -33,6 +33,36 @@ fn the_example_gives_what_it_says() {
     agree((program, INPUT.to_vec())).expect("every kernel gives the same");
 }
 
+/// Read for each operator anew, the constants would take minutes, and the table hours.
+#[test]
+fn operators_that_share_a_large_constant_are_planned_at_once() {
+    const LARGE: u32 = 1 << 22;
+    let parts = example::parts();
+    let linear = parts.operators[0];
+    let identity = Constant { dtype: DType::Params, bytes: record::encode(0, 2, 1).to_vec() };
+    let bytes = |count: u32| (0..count).map(|i| i as u8 % 100).collect();
+    let map = |out, red| IndexMap { base: 0, out: [0, 0, 0, out], red: [0, 0, red] };
+    let ends = Operand { map: map(0, LARGE - 1), ..linear.b.expect("a product has weights") };
+    let dot = Operator { out: [1; 4], red: [1, 1, 2], b: Some(ends), ..linear };
+    let one = Operator { fold: Fold::Sum, red: [1; 3], b: None, split: 1, ..linear };
+    let table = Operator { finalise: Finalise::Table(ConstantIndex(0)), lo: 0, hi: LARGE as i32 - 1, ..one };
+    let row = Operand { map: map(1, 0), ..one.a };
+    let params = Params { constant: ConstantIndex(0), out: [0, 0, 0, (1 << 19) - 1] };
+    let pair = Operator { fold: Fold::Pair, a: row, b: Some(row), scale_a: 1, scale_b: 2, params, ..one };
+    let records = Constant { dtype: DType::Params, bytes: identity.bytes.repeat(1 << 20) };
+    let weights = Constant { dtype: DType::I8, bytes: bytes(LARGE) };
+    for (op, constants) in [
+        (dot, vec![weights.clone(), identity.clone()]),
+        (table, vec![weights, identity]),
+        (pair, vec![records]),
+    ] {
+        let operators = vec![op; 1 << 12];
+        let parts =
+            ProgramParts { groups: vec![32; operators.len() / 32], operators, constants, ..parts.clone() };
+        agree((Program::new(parts).expect("legal"), INPUT.to_vec())).expect("every kernel gives the same");
+    }
+}
+
 /// At least 3000 programs a test; more by PROPTEST_CASES.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();

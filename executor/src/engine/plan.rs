@@ -136,6 +136,8 @@ impl Plan {
             Place::Constant(index) => constant(index).tensor().elements as usize,
             Place::Output(index) => program.operators()[index].elements() as usize,
         };
+        // Tables, too, are read once, however many operators end in one.
+        let mut positive_tables: BTreeMap<usize, bool> = BTreeMap::new();
         let mut shared = Shared::default();
         let mut operators: Vec<Planned> = Vec::with_capacity(program.operators().len());
         for op in program.operators() {
@@ -144,11 +146,11 @@ impl Plan {
                 .or_insert_with(|| Arc::new(Records::new(program.constant(op.params.constant))));
             let mut operator = Planned::new(op, list.clone());
             operator.positive = match operator.end {
-                End::Table(Place::Constant(index)) => {
+                End::Table(Place::Constant(index)) => *positive_tables.entry(index).or_insert_with(|| {
                     let table = constant(index);
                     (0..elements(Place::Constant(index)))
                         .all(|entry| table.dtype.read(&table.bytes, entry).is_some_and(|entry| entry >= 0))
-                }
+                }),
                 _ => operator.lo >= 0,
             };
             let positive = |place| matches!(place, Place::Output(earlier) if operators[earlier].positive);

@@ -105,6 +105,8 @@ pub(super) struct Records {
     pub shifts: Vec<u32>,
     /// Whether every multiplier fits 31 bits.
     pub narrow: bool,
+    /// The greatest magnitude of accumulators of which every quotient fits 32 bits; `None` where one of 0 does not.
+    fitting: Option<u128>,
 }
 
 impl Records {
@@ -120,14 +122,46 @@ impl Records {
         let wide = list.iter().map(|r| r.multiplier).collect();
         let addends = list.iter().map(Record::addend).collect();
         let shifts = list.iter().map(|r| r.shift).collect();
-        Self { list, multipliers, wide, addends, shifts, narrow }
+        // (x + |bias|) m + 2^(s-1) < 2^(31+s) where the quotient is at most 2^31 - 1.
+        let fitting = |r: &Record| {
+            let room = (1u128 << (31 + r.shift)) - 1 - (1 << (r.shift - 1));
+            (room / r.multiplier as u128).checked_sub(r.bias.unsigned_abs().into())
+        };
+        let fitting = list.iter().map(fitting).min().flatten();
+        Self { list, multipliers, wide, addends, shifts, narrow, fitting }
     }
 
     /// Whether every quotient fits 32 bits, for accumulators up to this magnitude.
     pub fn quotients_fit(&self, bound: u128) -> bool {
-        self.list.iter().all(|record| {
-            let product = (bound + u128::from(record.bias.unsigned_abs())) * record.multiplier as u128;
-            (product + (1 << (record.shift - 1))) >> record.shift <= i32::MAX as u128
-        })
+        self.fitting.is_some_and(|most| bound <= most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use narrows_program::DType;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn quotients_fit_up_to_a_bound_and_not_beyond(
+            list in prop::collection::vec((-(1i64 << 60)..1 << 60, 0u32..60, 1u32.., 1u8..=62, 0u32..32), 1..4),
+            near in -2i128..=2, bound in 0u128..1 << 62,
+        ) {
+            let list: Vec<_> = list.into_iter().map(|(bias, cut, m, s, low)| (bias >> cut, (m >> low).max(1), s)).collect();
+            let bytes: Vec<u8> = list.iter().flat_map(|(bias, m, s)| record::encode(*bias, *m, *s)).collect();
+            let records = Records::new(&Constant { dtype: DType::Params, bytes: Bytes::from(bytes) });
+            let fits = |bound: u128| {
+                list.iter().all(|(bias, m, s)| {
+                    let product = (bound + u128::from(bias.unsigned_abs())) * u128::from(*m);
+                    (product + (1 << (s - 1))) >> s <= i32::MAX as u128
+                })
+            };
+            let edge = records.fitting.map_or(0, |most| most.saturating_add_signed(near)).min(1 << 90);
+            for bound in [bound, edge, 0] {
+                prop_assert_eq!(records.quotients_fit(bound), fits(bound), "{}", bound);
+            }
+        }
     }
 }
