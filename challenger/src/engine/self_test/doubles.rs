@@ -81,10 +81,18 @@ pub(super) fn divisions(subject: &Subject) -> Result<(), String> {
         (1 << 20, 15, (7, 4, 9), -5),
         (1 << 20, 15, (-3, 1, 1), 0),
     ];
+    // Joint, long, nearest, floored.
+    let mut seen = [false; 4];
     for (reach, lift, record, lo) in cases {
         for d in [1i64, 2, 3, 7, 256, (1 << 24) + 1] {
             let divisor = Range { least: d, greatest: d };
             let Some(way) = Way::of(&[record], lo, reach as u128, divisor, lift, 1 << 62) else { continue };
+            seen[match way {
+                Way::Joint { .. } => 0,
+                Way::Alone { long: true, .. } => 1,
+                Way::Alone { nearest: true, .. } => 2,
+                Way::Alone { .. } => 3,
+            }] = true;
             let multiples = [0, d, 5 * d, reach, reach / 2].map(|v| (v / d * d) >> lift).into_iter();
             let all = multiples.chain([reach]).flat_map(|v| [v - 1, v, v + 1]).flat_map(|v| [v, -v]);
             let values: Vec<i64> = all.map(|v| v.clamp(-reach, reach)).collect();
@@ -104,6 +112,9 @@ pub(super) fn divisions(subject: &Subject) -> Result<(), String> {
             let what = format!("a division of up to {reach} by {d}, {way:?}");
             same(&what, quotients.floor().cast(IntDType::I64), &expected.collect::<Vec<_>>())?;
         }
+    }
+    if seen != [true; 4] {
+        return Err(format!("divisions: of four ways only {seen:?} are met"));
     }
     Ok(())
 }
