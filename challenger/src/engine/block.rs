@@ -13,7 +13,7 @@ use super::gather::Gather;
 use super::ints::{Ints, axis, greatest, wide};
 use super::lookup::Lookup;
 use super::number::Number;
-use super::product::{Matrix, Weights};
+use super::product::{Matrix, Rows, Weights};
 use super::reads::Reads;
 use super::region::Region;
 use super::sides::Sides;
@@ -50,13 +50,15 @@ enum Kernel {
 pub(crate) struct Shared {
     /// Operand b where it is a constant that may be converted now.
     weights: Option<Weights>,
+    /// Operand a's gathers.
+    rows: Rows,
     factors: Factors,
 }
 
 impl Shared {
     /// For an operator whose operand b is this constant, if it may be converted now.
     pub fn new(weights: Option<Weights>) -> Self {
-        Self { weights, factors: Factors::new() }
+        Self { weights, ..Self::default() }
     }
 }
 
@@ -77,7 +79,8 @@ impl Block {
                 match Channels::new(a, b, &scheme, region, device)? {
                     Some(channels) => Kernel::Channels(channels),
                     None => {
-                        Kernel::Matrix(Matrix::new(a, b, scheme, region, shared.weights.as_mut(), device)?)
+                        let shared = (&mut shared.rows, shared.weights.as_mut());
+                        Kernel::Matrix(Matrix::new(a, b, scheme, region, shared, device)?)
                     }
                 }
             }
@@ -104,7 +107,7 @@ impl Block {
             Some(mut doubles) => {
                 if let Kernel::Matrix(matrix) = &mut kernel {
                     let weights = shared.weights.as_mut();
-                    doubles.leave(|count| matrix.requantise(program, op, count, weights, device));
+                    doubles.leave(|count| matrix.requantise(program, op, sides, count, weights, device));
                 }
                 Ending::Doubles(doubles)
             }

@@ -5,6 +5,7 @@
 //! of a is a block of rows, each digit of b a block of columns: one batched float product of all.
 
 mod requantised;
+mod rows;
 mod weights;
 
 use std::ops::Range;
@@ -21,6 +22,7 @@ use super::reads::Reads;
 use super::region::Region;
 use weights::{Key, columns, joined, terms_of};
 
+pub(crate) use rows::Rows;
 pub(crate) use weights::Weights;
 
 /// The axes of a region's output, by what they move.
@@ -119,12 +121,15 @@ enum Right {
 
 impl Matrix {
     /// Plans a region's product; `weights` is operand b where it never changes.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] when an index or a weight cannot be read back.
     pub fn new(
         a: &Reads,
         b: &Reads,
         scheme: Scheme,
         region: Region,
-        weights: Option<&mut Weights>,
+        (gathers, weights): (&mut Rows, Option<&mut Weights>),
         device: &Device,
     ) -> Result<Self, EngineError> {
         let axes = Axes::new(a, b, &region);
@@ -142,7 +147,7 @@ impl Matrix {
             }
         };
         Ok(Self {
-            a: Gather::new(a, &region, &left, device)?,
+            a: gathers.gather(a, &region, &left, device)?,
             scheme,
             sizes,
             right,

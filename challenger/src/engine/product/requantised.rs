@@ -6,13 +6,14 @@ use burn::tensor::{DType as Type, Device, Tensor};
 use narrows_program::{Operator, Program};
 
 use super::weights::Weights;
-use super::{Matrix, Right};
+use super::{Axes, Matrix, Right};
 use crate::engine::backend::products_outrun_passes;
 use crate::engine::doubles::EXACT;
 use crate::engine::exact::Carrier;
 use crate::engine::records::{Record, Records, start};
 use crate::engine::records::{less, over};
 use crate::engine::region::Region;
+use crate::engine::sides::Sides;
 
 impl Matrix {
     /// Takes over two steps of [`Doubles`](crate::engine::doubles::Doubles) where sums stay exact, for they and every sum on the way are
@@ -22,13 +23,17 @@ impl Matrix {
         &mut self,
         program: &Program,
         op: &Operator,
+        sides: &Sides,
         (first, nearest): (i32, bool),
         weights: Option<&mut Weights>,
         device: &Device,
     ) -> [bool; 2] {
         let region = &self.region;
-        let of_columns =
-            (0..4).all(|a| region.len[a] == 1 || op.params.out[a] == 0 || self.columns.contains(&a));
+        // Not of the operator's rows either: each would keep columns of its own.
+        let rows = sides.b.map_or(vec![], |b| Axes::new(&sides.a, &b, &Region::whole(op)).rows);
+        let of_columns = (0..4).all(|a| {
+            op.params.out[a] == 0 || !rows.contains(&a) && (region.len[a] == 1 || self.columns.contains(&a))
+        });
         if self.scheme.carrier != Carrier::F64 || self.scheme.pairs() > 1 || !of_columns {
             return [false; 2];
         }
