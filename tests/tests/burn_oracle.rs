@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 /// So little memory that operators are cut into regions of a few outputs; with plans kept, and made again in each run.
 const TIGHT: [Limits; 2] = [
-    Limits { gathered: 64, weights: 128, outputs: 8, kept: usize::MAX, regions: u64::MAX },
-    Limits { gathered: 128, weights: 64, outputs: 12, kept: 0, regions: 0 },
+    Limits { gathered: 64, weights: 128, at_once: 500, outputs: 8, kept: usize::MAX, regions: u64::MAX },
+    Limits { gathered: 128, weights: 64, at_once: 0, outputs: 12, kept: 0, regions: 0 },
 ];
 
 fn agree((program, input): (Program, Vec<u8>)) -> Result<(), TestCaseError> {

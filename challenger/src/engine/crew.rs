@@ -33,12 +33,13 @@ pub(crate) fn awake<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Does every task, each once, on this and other threads of rayon's pool.
+/// Does every task, each once, on this and other threads of rayon's pool, on at most so many at a time.
 ///
 /// # Errors
 /// The first that a task ends with; tasks that nobody has begun are left out then.
 pub(crate) fn shared<T: Send>(
     tasks: Vec<T>,
+    at_once: usize,
     work: impl Fn(T) -> Result<(), EngineError> + Sync,
 ) -> Result<(), EngineError> {
     /// One task less, also where it panics.
@@ -65,7 +66,7 @@ pub(crate) fn shared<T: Send>(
         }
     };
     rayon::scope(|scope| {
-        for _ in 1..rayon::current_num_threads().min(count) {
+        for _ in 1..rayon::current_num_threads().min(count).min(at_once) {
             scope.spawn(|_| some());
         }
         some();
@@ -91,8 +92,25 @@ mod tests {
                 done[task].fetch_add(1, Ordering::Relaxed);
                 Ok(())
             };
-            assert_eq!(awake(|| shared((0..count).collect(), work)), Ok(()));
+            assert_eq!(awake(|| shared((0..count).collect(), usize::MAX, work)), Ok(()));
             assert!(done.iter().all(|done| done.load(Ordering::Relaxed) == 1), "{count}");
+        }
+    }
+
+    #[test]
+    fn no_more_at_a_time_than_may_be() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().expect("threads start");
+        for at_once in [1, 2, 3] {
+            let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let work = |()| {
+                most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                std::thread::sleep(std::time::Duration::from_millis(1));
+                now.fetch_sub(1, Ordering::SeqCst);
+                Ok(())
+            };
+            pool.install(|| awake(|| shared(vec![(); 40], at_once, work))).expect("no error");
+            let most = most.into_inner();
+            assert!((1..=at_once).contains(&most), "{most} at a time, {at_once} may be");
         }
     }
 
@@ -104,7 +122,7 @@ mod tests {
             done.fetch_add(1, Ordering::Relaxed);
             if task == 2 { Err(error.clone()) } else { Ok(()) }
         };
-        assert_eq!(awake(|| shared((0..100_000).collect(), work)), Err(error.clone()));
+        assert_eq!(awake(|| shared((0..100_000).collect(), usize::MAX, work)), Err(error.clone()));
         assert!((3..100_000).contains(&done.load(Ordering::Relaxed)), "the rest is left out");
     }
 
@@ -115,15 +133,15 @@ mod tests {
                 assert_ne!(task, thrower, "as it should");
                 Ok(())
             };
-            let caught = std::panic::catch_unwind(|| awake(|| shared((0..10).collect(), work)));
+            let caught = std::panic::catch_unwind(|| awake(|| shared((0..10).collect(), usize::MAX, work)));
             assert!(caught.is_err());
         }
-        assert_eq!(awake(|| shared(vec![1, 2, 3], |_| Ok(()))), Ok(()), "the pool goes on");
+        assert_eq!(awake(|| shared(vec![1, 2, 3], 2, |_| Ok(()))), Ok(()), "the pool goes on");
     }
 
     #[test]
     fn passes_within_passes_and_beside_them_end() {
-        let within = || awake(|| shared(vec![(); 4], |()| awake(|| shared(vec![(); 4], |()| Ok(())))));
+        let within = || awake(|| shared(vec![(); 4], 3, |()| awake(|| shared(vec![(); 4], 4, |()| Ok(())))));
         std::thread::scope(|scope| {
             let all: Vec<_> = (0..4).map(|_| scope.spawn(within)).collect();
             all.into_iter().for_each(|one| assert_eq!(one.join().expect("no panic"), Ok(())));

@@ -15,8 +15,10 @@ pub struct Limits {
     /// Elements that operand a of a region is gathered to, in a region of more than one output; twice as many where regions are
     /// some columns of a product each, which all read the same rows.
     pub gathered: usize,
-    /// Elements that operand b of a region is gathered to, likewise.
+    /// Elements that operand b of a region is gathered to, in a region of more than one column of a matrix.
     pub weights: usize,
+    /// Elements that operands are gathered to in all regions that threads work on at a time, if they are more than one.
+    pub at_once: usize,
     /// Outputs of a region.
     pub outputs: usize,
     /// Elements that all plans of a program keep.
@@ -52,6 +54,13 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { gathered: 1 << 18, weights: 1 << 28, outputs: 1 << 16, kept: 1 << 28, regions: 1 << 12 }
+        Self {
+            gathered: 1 << 18,
+            weights: 1 << 22,
+            at_once: 1 << 27,
+            outputs: 1 << 16,
+            kept: 1 << 28,
+            regions: 1 << 12,
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Step {
     op: Operator,
     sides: Sides,
     lengths: [usize; 4],
+    /// How many regions are worked on at a time at most.
+    at_once: usize,
     /// The regions' plans, and which runs of elements they are of, unless they are too many or too large.
     blocks: Option<(Vec<Block>, Vec<Runs>)>,
 }
@@ -90,9 +92,11 @@ impl Step {
         device: &Device,
     ) -> Result<Self, EngineError> {
         let lengths = sides.lengths(op, limits);
-        let mut step = Self { op: *op, sides, lengths, blocks: None };
         let needed = sides.kept(op);
-        if needed > *room || region_count(op, lengths) > limits.regions {
+        let planned = needed <= *room && region_count(op, lengths) <= limits.regions;
+        let at_once = sides.at_once(op, lengths, limits, planned);
+        let mut step = Self { op: *op, sides, lengths, at_once, blocks: None };
+        if !planned {
             return Ok(step);
         }
         *room -= needed;
@@ -142,13 +146,16 @@ impl Step {
                 let tasks =
                     tasks.flat_map(|(parts, block)| parts.iter_mut().enumerate().map(move |p| (block, p)));
                 let tasks: Vec<_> = tasks.collect();
-                shared(tasks, |(block, (input, part))| fill(block, input, part))?;
+                shared(tasks, self.at_once, |(block, (input, part))| fill(block, input, part))?;
             }
-            None => shared(parts.into_iter().zip(regions).collect(), |(mut parts, region)| {
-                let mut alone = Shared::default();
-                let block = Block::new(program, op, &self.sides, region, &mut alone, device)?;
-                parts.iter_mut().enumerate().try_for_each(|(input, part)| fill(&block, input, part))
-            })?,
+            None => {
+                let tasks = parts.into_iter().zip(regions).collect();
+                shared(tasks, self.at_once, |(mut parts, region)| {
+                    let mut alone = Shared::default();
+                    let block = Block::new(program, op, &self.sides, region, &mut alone, device)?;
+                    parts.iter_mut().enumerate().try_for_each(|(input, part)| fill(&block, input, part))
+                })?;
+            }
         }
         Ok(outputs)
     }

@@ -30,18 +30,17 @@ impl Region {
         (0..4).filter(|axis| self.len[*axis] > 1).collect()
     }
 
-    /// The lengths of the first regions of an operator's output, cut until `fits` holds or a region is one element.
+    /// Cut along these axes until `fits` holds or they are of length 1.
     ///
     /// Axes are cut in this order, each only when those before it are of length 1. From the outermost on, that keeps a
     /// region's elements neighbours.
-    pub fn cut(op: &Operator, order: [usize; 4], fits: impl Fn(&Self) -> bool) -> [usize; 4] {
-        let mut first = Self::whole(op);
+    pub fn cut(mut self, order: &[usize], fits: impl Fn(&Self) -> bool) -> Self {
         for axis in order {
-            while first.len[axis] > 1 && !fits(&first) {
-                first.len[axis] = first.len[axis].div_ceil(2);
+            while self.len[*axis] > 1 && !fits(&self) {
+                self.len[*axis] = self.len[*axis].div_ceil(2);
             }
         }
-        first.len
+        self
     }
 
     /// How many elements of the region are neighbours in an output of these lengths, and where each such run begins.
@@ -59,7 +58,7 @@ impl Region {
     }
 }
 
-/// Region `index` of an operator's output in row-major order, for lengths given by [`Region::cut`].
+/// Region `index` of an operator's output in row-major order, for the lengths of the first one ([`Region::cut`]).
 pub(crate) fn region(op: &Operator, len: [usize; 4], index: u64) -> Region {
     let mut rest = index;
     let mut region = Region { start: [0; 4], len };

@@ -1,11 +1,11 @@
 //! What an operator's regions have in common: its operands, and how they are folded.
 
-use narrows_program::{Finalise, Fold, Operand, Operator, Program, Window};
+use narrows_program::{Finalise, Fold, Operand, Operator, Program, Source, Window};
 
 use super::Limits;
 use super::exact::{Carrier, Scheme};
 use super::held::Held;
-use super::product::gathered;
+use super::product::{Axes, gathered};
 use super::range::Range;
 use super::reads::Reads;
 use super::region::Region;
@@ -74,17 +74,27 @@ impl Sides {
     /// The lengths of an operator's regions.
     pub fn lengths(&self, op: &Operator, limits: &Limits) -> [usize; 4] {
         let outputs = limits.outputs_of(op.elements(), op.terms());
-        let columns = match (&self.scheme, &self.b) {
-            (Some(_), Some(b)) => limits.by_columns(&self.a, b, &Region::whole(op)),
-            _ => None,
-        };
+        let mut first = Region::whole(op);
+        let mut columns = None;
+        if let (Some(_), Some(b)) = (&self.scheme, &self.b) {
+            columns = limits.by_columns(&self.a, b, &first);
+            // Rows are no help where too much is gathered of operand b.
+            let axes = Axes::new(&self.a, b, &first).sides().1;
+            first = first.cut(&axes, |region| self.footprint(op, region).1 <= limits.weights);
+        }
         let mut order = [0, 1, 2, 3];
         order.sort_by_key(|axis| columns.as_ref().is_some_and(|columns| !columns.contains(axis)));
-        Region::cut(op, order, |region| {
-            let (left, right) = self.footprint(op, region);
-            let left = left <= limits.gathered || columns.is_some();
-            region.elements() <= outputs && left && right <= limits.weights
-        })
+        let left = |region: &Region| columns.is_some() || self.footprint(op, region).0 <= limits.gathered;
+        first.cut(&order, |region| region.elements() <= outputs && left(region)).len
+    }
+
+    /// How many regions of these lengths may be worked on at a time.
+    pub fn at_once(&self, op: &Operator, lengths: [usize; 4], limits: &Limits, planned: bool) -> usize {
+        let (left, right) = self.footprint(op, &Region { start: [0; 4], len: lengths });
+        // Weights are there already.
+        let held = planned && op.b.is_some_and(|b| matches!(b.source, Source::Constant(_)));
+        let own = if held { left } else { left.saturating_add(right) };
+        (limits.at_once / own.max(1)).max(1)
     }
 
     /// At most how many elements the plan of all regions keeps.

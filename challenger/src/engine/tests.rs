@@ -76,8 +76,10 @@ fn run(program: &Program, input: &[u8]) -> Vec<u8> {
 fn check(program: &Program, input: &[u8]) {
     use exact::Carrier::{F32, F64};
     let expected = naive::evaluate(program, input);
-    let (wide, narrow) =
-        (Limits::default(), Limits { gathered: 7, weights: 5, outputs: 3, kept: 40, regions: 2 });
+    let (wide, narrow) = (
+        Limits::default(),
+        Limits { gathered: 7, weights: 5, at_once: 20, outputs: 3, kept: 40, regions: 2 },
+    );
     let both: &[_] = &[F32, F64];
     let large = program.operators().iter().any(|op| op.elements() > 1000);
     // Regions of a few elements take their time.
