@@ -9,7 +9,7 @@ impl<const BYTES: usize> Job<'_, BYTES> {
     /// Does the job, `N` bodies at a time.
     ///
     /// `permute` gives the digests' words of the state and meanwhile absorbs the bodies that come [`Next`] into
-    /// it: once it has the state in registers, it calls [`Next::absorb`] for every lane (or more).
+    /// it: once it has the state in registers, it calls [`Next::absorb`] for every half of a lane (or more).
     #[inline(always)]
     pub(super) fn run<const N: usize>(
         self,
@@ -22,7 +22,7 @@ impl<const BYTES: usize> Job<'_, BYTES> {
         let mut state = State([[0; N]; 25]);
         state.0[LAST_WORD] = [0x80 << 56; N];
         let next = |at: usize| Next { domain: self.domain as u8, bodies: batches.get(at).unwrap_or(&tail) };
-        (0..N).for_each(|lane| next(0).absorb(&mut state, lane));
+        (0..2 * N).for_each(|half| next(0).absorb(&mut state, half));
         for (at, digests) in self.digests.chunks_mut(N).enumerate() {
             let words = permute(&mut state, next(at + 1));
             for (lane, digest) in digests.iter_mut().enumerate() {
@@ -42,15 +42,23 @@ pub(super) struct Next<'a, const N: usize, const BYTES: usize> {
 }
 
 impl<const N: usize, const BYTES: usize> Next<'_, N, BYTES> {
-    /// Lays domain | body | padding into lane `lane`; does nothing past the last lane.
+    /// Lays half of domain | body | padding into lane `half / 2`; does nothing past the last lane.
     ///
-    /// The domain's byte puts each word of the preimage seven bytes ahead of the body's.
+    /// Halves, because a whole tile in one round holds up the round's own instructions. The domain's byte puts each
+    /// word of the preimage seven bytes ahead of the body's.
     #[inline(always)]
-    pub(super) fn absorb(self, state: &mut State<N>, lane: usize) {
+    pub(super) fn absorb(self, state: &mut State<N>, half: usize) {
+        let lane = half / 2;
         let Some(body) = self.bodies.get(lane) else { return };
-        let last = const { BYTES / 8 };
-        state.0[0][lane] = load(body, 0) << 8 | u64::from(self.domain);
-        for word in 1..last {
+        let (middle, last) = const { (BYTES / 16, BYTES / 8) };
+        if half.is_multiple_of(2) {
+            state.0[0][lane] = load(body, 0) << 8 | u64::from(self.domain);
+            for word in 1..middle {
+                state.0[word][lane] = load(body, 8 * word - 1);
+            }
+            return;
+        }
+        for word in middle..last {
             state.0[word][lane] = load(body, 8 * word - 1);
         }
         // Keccak's own padding, not SHA-3's: 0x01 behind the preimage, 0x80 at the end of the block.
