@@ -145,7 +145,7 @@ fn write(folder: &Path, curves: &[Curve], figured: &Figured) -> Result<()> {
 
 const INTRODUCTION: &str = "`narrows growth --report benchmarks/growth` makes this page; `--curve NAME` measures one curve anew and \
     leaves the others as they are, `--quick` takes small models only. Each figure comes from a process of its own. Times are processor time, the least of those measured in the \
-    time given with `--seconds` (one alone where a run takes longer); memory is the most that the process held, program and all. \
+    time given with `--seconds` (one where a run takes longer; the first of a process, in which the native engine packs the weights, does not count); memory is the most that the process held, program and all. \
     Every root that was timed is the same for the native engine, burn and the disputed claim's true trace.";
 
 fn title(name: &str) -> String {

@@ -92,8 +92,8 @@ impl Repeated {
     }
 }
 
-/// Runs, and runs and commits, in turns until the effort is spent. Short runs are measured several together. The first run does
-/// not count, unless it takes the effort alone.
+/// Runs, and runs and commits, in turns until the effort is spent, and once at least. Short runs are measured several together.
+/// The first run does not count: the native engine packs weights in it, and every engine touches new memory.
 fn repeated<S, T>(
     effort: Duration,
     state: &mut S,
@@ -103,14 +103,9 @@ fn repeated<S, T>(
     let begun = Instant::now();
     let whole = Stopwatch::start();
     let ran = run(state)?;
-    let alone = whole.stop();
     let root = commit(state, ran)?;
     let whole = whole.stop();
     let mut measured = Repeated { root, run: Vec::new(), commit: Vec::new() };
-    if whole.wall >= effort {
-        measured.run.push(alone.into());
-        measured.commit.push(whole.into());
-    }
     let together = (TOGETHER.as_secs_f64() / whole.wall.as_secs_f64()).ceil().clamp(1.0, MOST_TOGETHER);
     let together = together as u32;
     while measured.run.is_empty() || begun.elapsed() < effort {
